@@ -1,0 +1,117 @@
+import Testing
+
+@testable import EventLoop
+
+/// An actor whose executor is a loop, as connections are.
+private actor Pinned {
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+  private(set) var count = 0
+
+  init(loop: EventLoop) { self.loop = loop }
+
+  func increment() -> Bool {
+    count += 1
+    return loop.isCurrent
+  }
+
+  func wait(_ delay: Duration) async -> Bool {
+    await withCheckedContinuation { done in
+      _ = loop.schedule(after: delay) { done.resume(returning: self.loop.isCurrent) }
+    }
+  }
+}
+
+@Suite("Event loop") struct EventLoopTests {
+  @discardableResult
+  private func withLoop<T>(_ body: (EventLoop) async throws -> T) async throws -> T {
+    let loop = try EventLoop(name: "test")
+    loop.start()
+    defer { loop.stop() }
+    return try await body(loop)
+  }
+
+  @Test("A task that prefers the loop stays on its thread across suspensions")
+  func taskStaysOnLoop() async throws {
+    try await withLoop { loop in
+      let onLoop = await Task(executorPreference: loop) {
+        var all = loop.isCurrent
+        for _ in 0..<100 {
+          await Task.yield()
+          all = all && loop.isCurrent
+        }
+        return all
+      }.value
+      #expect(onLoop)
+    }
+  }
+
+  @Test("A pinned actor runs on its loop whoever calls it")
+  func pinnedActor() async throws {
+    try await withLoop { loop in
+      let actor = Pinned(loop: loop)
+      await withTaskGroup(of: Bool.self) { group in
+        for _ in 0..<200 { group.addTask { await actor.increment() } }
+        for await onLoop in group { #expect(onLoop) }
+      }
+      #expect(await actor.count == 200)
+    }
+  }
+
+  @Test("A timer fires on the loop")
+  func timer() async throws {
+    try await withLoop { loop in
+      #expect(await Pinned(loop: loop).wait(.milliseconds(5)))
+    }
+  }
+
+  @Test("Yielding for ever does not starve work submitted from elsewhere")
+  func yieldingDoesNotStarve() async throws {
+    try await withLoop { loop in
+      let busy = Task(executorPreference: loop) {
+        while !Task.isCancelled { await Task.yield() }
+      }
+      await withCheckedContinuation { done in loop.submit { done.resume() } }
+      busy.cancel()
+      await busy.value
+    }
+  }
+
+  @Test("Offloaded work runs off the loop and its error comes back")
+  func offload() async throws {
+    struct Failure: Error {}
+    try await withLoop { loop in
+      let offLoop = try await loop.offload { EventLoop.current == nil }
+      #expect(offLoop)
+      await #expect(throws: Failure.self) { try await loop.offload { throw Failure() } }
+    }
+  }
+
+  @Test("A literal address resolves to itself with the port", arguments: ["127.0.0.1", "::1"])
+  func resolveLiteral(host: String) async throws {
+    try await withLoop { loop in
+      let addresses = try await loop.resolve(host, port: 7101)
+      #expect(addresses.count == 1)
+      #expect(addresses.first?.port == 7101)
+    }
+  }
+
+  @Test("An impossible name is an error, not a hang")
+  func resolveUnknown() async throws {
+    try await withLoop { loop in
+      await #expect(throws: EventLoopError.self) {
+        _ = try await loop.resolve("no such name.invalid", port: 1)
+      }
+    }
+  }
+
+  @Test(
+    "Durations become whole milliseconds, rounded up",
+    arguments: [
+      (Duration.milliseconds(20), UInt64(20)), (.microseconds(1), 1), (.zero, 0), (.seconds(-3), 0),
+      (.seconds(2), 2_000),
+    ])
+  func milliseconds(duration: Duration, expected: UInt64) {
+    #expect(duration.wholeMilliseconds == expected)
+  }
+}
