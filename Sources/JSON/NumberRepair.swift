@@ -1,0 +1,108 @@
+/// Makes a text parsable whose integers are too long for the parser.
+///
+/// simdjson refuses integers beyond 64 bits, which a `double` field may well hold, and says the same
+/// of malformed numbers. On that answer alone the text is read again here: long integers get an
+/// exponent, so that they parse as doubles; malformed numbers and those beyond a double are refused.
+enum NumberRepair {
+  /// Returns the text with long integers rewritten.
+  ///
+  /// - Throws: `.malformed` or `.numberOutOfRange`.
+  static func repaired(_ text: [UInt8]) throws(JSONError) -> [UInt8] {
+    var output: [UInt8] = []
+    output.reserveCapacity(text.count + 64)
+    var index = 0
+    while index < text.count {
+      switch text[index] {
+      case UInt8(ascii: "\""):
+        let end = endOfString(text, from: index)
+        output += text[index..<end]
+        index = end
+      case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+        let end = endOfNumber(text, from: index)
+        output += text[index..<end]
+        if try isLongInteger(text[index..<end]) { output += Array("e0".utf8) }
+        index = end
+      default:
+        output.append(text[index])
+        index += 1
+      }
+    }
+    return output
+  }
+
+  private static func endOfString(_ text: [UInt8], from start: Int) -> Int {
+    var index = start + 1
+    while index < text.count {
+      if text[index] == UInt8(ascii: "\\") {
+        index += 2
+      } else if text[index] == UInt8(ascii: "\"") {
+        return index + 1
+      } else {
+        index += 1
+      }
+    }
+    return text.count
+  }
+
+  private static func endOfNumber(_ text: [UInt8], from start: Int) -> Int {
+    var index = start
+    while index < text.count {
+      switch text[index] {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "-"),
+        UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E"):
+        index += 1
+      default:
+        return index
+      }
+    }
+    return index
+  }
+
+  /// Checks the number's grammar and size; true for an integer that does not fit 64 bits.
+  private static func isLongInteger(_ token: ArraySlice<UInt8>) throws(JSONError) -> Bool {
+    guard let parts = NumberParts(token) else { throw .malformed }
+    let text = String(decoding: token, as: UTF8.self)
+    guard let value = Double(text), value.isFinite else {
+      throw .numberOutOfRange(offset: token.startIndex)
+    }
+    guard parts.isInteger else { return false }
+    return Int64(text) == nil && UInt64(text) == nil
+  }
+}
+
+/// The grammar of a JSON number: `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`.
+package struct NumberParts {
+  /// Whether there is neither a fraction nor an exponent.
+  package let isInteger: Bool
+
+  /// Reads one number; nil when `token` is anything but exactly that.
+  package init?(_ token: some BidirectionalCollection<UInt8>) {
+    var rest = token[...]
+    if rest.first == UInt8(ascii: "-") { rest.removeFirst() }
+    guard let lead = rest.first, Self.isDigit(lead) else { return nil }
+    let integer = rest.prefix(while: Self.isDigit)
+    if lead == UInt8(ascii: "0"), integer.count > 1 { return nil }
+    rest = rest.dropFirst(integer.count)
+    var plain = true
+    if rest.first == UInt8(ascii: ".") {
+      plain = false
+      let fraction = rest.dropFirst().prefix(while: Self.isDigit)
+      if fraction.isEmpty { return nil }
+      rest = rest.dropFirst(1 + fraction.count)
+    }
+    if rest.first == UInt8(ascii: "e") || rest.first == UInt8(ascii: "E") {
+      plain = false
+      rest.removeFirst()
+      if rest.first == UInt8(ascii: "+") || rest.first == UInt8(ascii: "-") { rest.removeFirst() }
+      let exponent = rest.prefix(while: Self.isDigit)
+      if exponent.isEmpty { return nil }
+      rest = rest.dropFirst(exponent.count)
+    }
+    guard rest.isEmpty else { return nil }
+    isInteger = plain
+  }
+
+  private static func isDigit(_ byte: UInt8) -> Bool {
+    byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
+  }
+}
