@@ -1,0 +1,65 @@
+# OneShot. `make demo` shows a face job from photo to picture, `make test` runs everything.
+# The recipes are short on purpose: the work is in deploy/scripts/, each script says what it does.
+
+SCRIPTS := deploy/scripts
+SWIFT_FILES = git ls-files '*.swift' | grep -v /Generated/
+.DEFAULT_GOAL := help
+.PHONY: help deps certs build release demo test test-unit test-e2e up down logs status clean \
+  generate lint format bench-smoke bench-rpc
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## a face job from photo to finished picture (PHOTO=me.jpg FACE=you.jpg for your own)
+	@PHOTO='$(PHOTO)' FACE='$(FACE)' $(SCRIPTS)/demo.sh
+
+test: ## set up, build and run every test; the last line counts them
+	@$(SCRIPTS)/test.sh
+
+test-unit: ## only unit and integration tests (FILTER=name)
+	@$(SCRIPTS)/test.sh unit '$(FILTER)'
+
+test-e2e: ## only end-to-end tests on the release build (FILTER=name)
+	@$(SCRIPTS)/test.sh e2e '$(FILTER)'
+
+up: deps release ## start the stack and leave it running
+	@$(SCRIPTS)/stack.sh up
+
+down: ## stop the stack and delete its data (KEEP=1 keeps the data)
+	@$(SCRIPTS)/stack.sh down $(if $(KEEP),--keep)
+
+status: ## what runs, where, and whether it is ready
+	@$(SCRIPTS)/stack.sh status
+
+logs: ## the last log lines (SERVICE=jobs for one, FOLLOW=1 to watch)
+	@FOLLOW='$(FOLLOW)' $(SCRIPTS)/stack.sh logs $(SERVICE)
+
+deps: ## install the Debian packages that are missing
+	@$(SCRIPTS)/deps.sh
+
+certs: ## create or renew the development certificates
+	@$(SCRIPTS)/certs.sh
+
+build: deps ## debug build
+	@$(SCRIPTS)/build.sh debug
+
+release: deps ## release build
+	@$(SCRIPTS)/build.sh release
+
+generate: deps ## rewrite the code that is generated from proto/
+	@$(SCRIPTS)/generate.sh
+
+lint: ## check the format of the Swift code
+	@$(SWIFT_FILES) | xargs swift format lint --strict --parallel
+
+format: ## format the Swift code
+	@$(SWIFT_FILES) | xargs swift format --in-place --parallel
+
+bench-smoke: deps release ## requests/s, p99 and CPU of three calls through the whole stack
+	@Benchmarks/smoke.sh
+
+bench-rpc: deps release ## CPU per call of our RPC beside a minimal C server
+	@Benchmarks/rpc.sh
+
+clean: ## stop everything, delete data, logs, pictures and builds
+	@$(SCRIPTS)/clean.sh

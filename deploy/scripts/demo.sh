@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# `make demo`: a face job, end to end, as a phone sees it. Builds and starts what is needed and
+# leaves the stack as it found it. PHOTO and FACE name pictures of the user's own.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+load_ports
+
+photo=${PHOTO:-$ROOT/Tests/Fixtures/astronaut.png}
+face=${FACE:-$ROOT/Tests/Fixtures/grace_hopper.jpg}
+for file in "$photo" "$face"; do [ -r "$file" ] || die "no such picture: $file"; done
+
+"$SCRIPTS/deps.sh"
+if ! "$SCRIPTS/stack.sh" running; then
+  "$SCRIPTS/build.sh" release
+  trap 'status=$?; trap - EXIT; [ $status -eq 0 ] && keep= || keep=--keep; "$SCRIPTS/stack.sh" down $keep; exit $status' EXIT
+  "$SCRIPTS/stack.sh" up
+else
+  say "using the stack that is up"
+fi
+
+python3=/usr/bin/python3
+[ -x "$python3" ] || python3=python3
+"$python3" "$ROOT/clients/demo/demo.py" --url "http://127.0.0.1:${PORTS[EDGE]}" \
+  --photo "$photo" --face "$face" --out "$ROOT/out"

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# `make test`: unit and integration tests on a debug build, then end-to-end tests on a release
+# build against a stack of its own. The last line counts passes and failures.
+#   test.sh [unit | e2e] [filter]
+export ONESHOT_INSTANCE=test
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+WHAT=${1:-all}
+FILTER=${2:-}
+PASSED=0
+FAILED=0
+STARTED=$SECONDS
+
+summary() {
+  local status=$?
+  trap - EXIT
+  "$SCRIPTS/stack.sh" down >/dev/null 2>&1 8>&- || true
+  if [ "$status" -ne 0 ] && [ "$FAILED" -eq 0 ]; then FAILED=1; fi
+  note "logs are in $LOGS; this took $((SECONDS - STARTED)) seconds"
+  [ $((PASSED + FAILED)) -gt 0 ] || { warn "no test ran" && FAILED=1; }
+  echo "$PASSED passed, $FAILED failed"
+  [ "$FAILED" -eq 0 ] || exit 1
+}
+
+# Runs a step, its output shown and kept; a failing step ends the run.
+step() {
+  local name=$1
+  shift
+  "$@" 2>&1 8>&- | tee "$LOGS/$name.log" || { warn "$name failed"; exit 1; }
+}
+
+# Adds the counts that a report prints as "passed failed".
+count() {
+  local passed failed
+  read -r passed failed
+  PASSED=$((PASSED + passed))
+  FAILED=$((FAILED + failed))
+}
+
+unit() {
+  say "PostgreSQL and Redis of the tests"
+  "$SCRIPTS/postgres.sh" start
+  "$SCRIPTS/redis.sh" start
+  ONESHOT_TEST_DATABASE_URL=$("$SCRIPTS/postgres.sh" test-url)
+  ONESHOT_TEST_REDIS_URL=$("$SCRIPTS/redis.sh" url)
+  export ONESHOT_TEST_DATABASE_URL ONESHOT_TEST_REDIS_URL ONESHOT_TEST_CERTS_DIR=$CERTS
+  step build-debug "$SCRIPTS/build.sh" tests
+  say "unit and integration tests"
+  rm -f "$LOGS"/unit*.xml
+  local status=0
+  (
+    umask 022
+    cd "$ROOT"
+    swift test --skip-build --xunit-output "$LOGS/unit.xml" ${FILTER:+--filter "$FILTER"}
+  ) 2>&1 8>&- | tee "$LOGS/unit.log" || status=$?
+  count < <(python3 "$SCRIPTS/count_tests.py" "$status" "$LOGS"/unit*.xml)
+  "$SCRIPTS/stack.sh" down
+}
+
+e2e() {
+  local venv
+  step build-release "$SCRIPTS/build.sh" release
+  venv=$("$SCRIPTS/venv.sh")
+  # Callers of the tests say where they come from, so that each has rates of its own; a lost
+  # worker is noticed within seconds instead of half a minute.
+  export ONESHOT_EDGE_TRUSTED_PROXIES=127.0.0.1/32
+  export ONESHOT_JOBS_LEASE_SECONDS=4 ONESHOT_JOBS_RETRY_DELAYS=1,2
+  step stack "$SCRIPTS/stack.sh" up
+  say "end-to-end tests"
+  rm -f "$LOGS/end-to-end.counts"
+  "$venv/bin/python" "$ROOT/Tests/EndToEnd/run.py" --counts "$LOGS/end-to-end.counts" \
+    ${FILTER:+-k "$FILTER"} 2>&1 8>&- | tee "$LOGS/end-to-end.log" || true
+  if [ -s "$LOGS/end-to-end.counts" ]; then count <"$LOGS/end-to-end.counts"; else count <<<"0 1"; fi
+}
+
+make_state
+exec 8>"$STATE_ROOT/test-run.lock"
+flock -n 8 || die "another test run of this checkout is under way"
+trap summary EXIT
+"$SCRIPTS/deps.sh"
+"$SCRIPTS/stack.sh" down 8>&-
+make_state
+"$SCRIPTS/certs.sh"
+[ "$WHAT" = e2e ] || unit
+[ "$WHAT" = unit ] || e2e
