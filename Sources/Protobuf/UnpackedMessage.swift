@@ -1,0 +1,45 @@
+internal import CProtobufC
+
+/// A message in protobuf-c's form, in an arena of its own.
+///
+/// The way from bytes to a Swift message, and to the JSON printers, which read the C struct by its
+/// ``MessageInfo`` without making Swift values.
+package struct UnpackedMessage: ~Copyable {
+  private let arena: Arena
+  /// The C struct; valid while this value lives.
+  package let cMessage: UnsafeMutableRawPointer
+
+  /// Checks and unpacks one message.
+  @usableFromInline
+  package init(_ info: MessageInfo, _ bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    guard bytes.count <= ProtobufLimits.messageBytes else { throw .tooLarge }
+    var scan = WireScan()
+    var reader = WireReader(bytes)
+    let table = info.scanTable
+    try scan.check(&reader, table, depth: 1)
+    arena = Arena(limit: ProtobufLimits.arenaBytes(forMessageOf: bytes.count))
+    if scan.foundGroup {
+      let filtered = try GroupFilter.filter(bytes, table)
+      cMessage = try filtered.withUnsafeBytes { raw in
+        Result { () throws(ProtobufError) in try Self.unpack(info, raw, arena) }
+      }.get()
+    } else {
+      cMessage = try Self.unpack(info, bytes, arena)
+    }
+  }
+
+  private static func unpack(
+    _ info: MessageInfo,
+    _ bytes: UnsafeRawBufferPointer,
+    _ arena: borrowing Arena
+  ) throws(ProtobufError) -> UnsafeMutableRawPointer {
+    let unpacked = protobuf_c_message_unpack(
+      info.cDescriptor,
+      arena.allocator,
+      bytes.count,
+      bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+    )
+    guard let unpacked else { throw arena.wasRefused ? .tooLarge : .malformed }
+    return UnsafeMutableRawPointer(unpacked)
+  }
+}
