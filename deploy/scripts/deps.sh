@@ -27,6 +27,8 @@ if [ ${#missing[@]} -gt 0 ]; then
   if [ "$EUID" -ne 0 ]; then
     command -v sudo >/dev/null ||
       die "missing packages, and neither root nor sudo; ask an administrator for" "apt-get install ${missing[*]}"
+    [ -t 0 ] || sudo -n true 2>/dev/null ||
+      die "missing packages, and sudo asks for a password without a terminal; install first" "${missing[*]}"
     elevate=(sudo)
   fi
   apt() {
