@@ -29,6 +29,12 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
   private var spare: [UnownedJob] = []
   private var dirty: [any TurnFlushable] = []
   private var isIdling = false
+  /// Scratch space for one read, shared by every connection of the loop. Loop only: its contents
+  /// are the next reader's as soon as the current callback returns.
+  package let readBuffer = UnsafeMutableRawBufferPointer.allocate(
+    byteCount: EventLoop.readBufferBytes, alignment: 16)
+  /// Bytes taken from a socket at once.
+  private static let readBufferBytes = 64 * 1_024
   /// Timer handles out of use, kept to spare an allocation for each deadline.
   var freeTimers: [UnsafeMutablePointer<uv_timer_t>] = []
 

@@ -1,0 +1,151 @@
+internal import COpenSSL
+internal import Synchronization
+
+/// Certificates and rules of one side of TLS, shared by all loops.
+///
+/// `reload()` reads the files again; connections that are open keep what they have.
+package final class TLSContext: Sendable {
+  /// What to build a context from.
+  package struct Configuration: Sendable {
+    /// Which end of the connection this is.
+    package enum Role: Sendable { case server, client }
+
+    package var role: Role
+    /// PEM chain of our own certificate; nil for a client without one.
+    package var certificateFile: String?
+    /// PEM key of the certificate.
+    package var keyFile: String?
+    /// PEM bundle that the peer's certificate must lead to; nil: a server asks for no certificate.
+    package var authorityFile: String?
+    /// Protocols in order of preference (RFC 7301); a peer without a common one is refused.
+    package var protocols: [String]
+    /// TLS 1.3 only. The public edge allows 1.2, too.
+    package var requiresTLS13: Bool
+
+    /// Mutual TLS 1.3 between services.
+    package static func mutual(
+      _ role: Role,
+      certificateFile: String,
+      keyFile: String,
+      authorityFile: String,
+      protocols: [String] = ["h2"]
+    ) -> Configuration {
+      Configuration(
+        role: role, certificateFile: certificateFile, keyFile: keyFile,
+        authorityFile: authorityFile, protocols: protocols, requiresTLS13: true)
+    }
+
+    /// A public server: no client certificates, TLS 1.2 and 1.3.
+    package static func publicServer(
+      certificateFile: String,
+      keyFile: String,
+      protocols: [String] = ["h2", "http/1.1"]
+    ) -> Configuration {
+      Configuration(
+        role: .server, certificateFile: certificateFile, keyFile: keyFile, authorityFile: nil,
+        protocols: protocols, requiresTLS13: false)
+    }
+  }
+
+  /// What the context was built from.
+  package let configuration: Configuration
+  private let native: Mutex<NativeContext>
+
+  /// Reads the files and checks that key and certificate belong together.
+  ///
+  /// - Throws: ``NetError/credentials(file:reason:)`` naming the file.
+  package init(_ configuration: Configuration) throws(NetError) {
+    self.configuration = configuration
+    native = Mutex(try NativeContext(configuration))
+  }
+
+  /// Reads the files again for connections to come; on an error the old ones stay in use.
+  package func reload() throws(NetError) {
+    let fresh = try NativeContext(configuration)
+    native.withLock { $0 = fresh }
+  }
+
+  func makeSession(descriptor: Int32, serverName: String?) throws(NetError) -> TLSSession {
+    let context = native.withLock { $0 }
+    return try TLSSession(context: context, descriptor: descriptor, serverName: serverName)
+  }
+}
+
+/// Owns one `SSL_CTX` and the protocol list that its callback reads.
+// @unchecked: OpenSSL allows an SSL_CTX that is no longer configured to be used from all threads.
+final class NativeContext: @unchecked Sendable {
+  let pointer: OpaquePointer
+  let role: TLSContext.Configuration.Role
+  private let protocolList: UnsafeMutableBufferPointer<UInt8>
+
+  init(_ configuration: TLSContext.Configuration) throws(NetError) {
+    role = configuration.role
+    let method = role == .server ? TLS_server_method() : TLS_client_method()
+    guard let pointer = SSL_CTX_new(method) else { throw .tls(reason: takeTLSError()) }
+    self.pointer = pointer
+    // Length-prefixed names and a final 0 for the selection callback.
+    var list: [UInt8] = []
+    for name in configuration.protocols {
+      list.append(UInt8(name.utf8.count))
+      list.append(contentsOf: name.utf8)
+    }
+    list.append(0)
+    protocolList = .allocate(capacity: list.count)
+    _ = protocolList.initialize(from: list)
+    copenssl_configure(
+      pointer, configuration.requiresTLS13 ? copenssl_tls13() : copenssl_tls12())
+    try loadOwnCertificate(configuration)
+    try loadAuthorities(configuration)
+    setProtocols()
+  }
+
+  deinit {
+    SSL_CTX_free(pointer)
+    protocolList.deallocate()
+  }
+
+  private func loadOwnCertificate(
+    _ configuration: TLSContext.Configuration
+  ) throws(NetError) {
+    guard let certificate = configuration.certificateFile, let key = configuration.keyFile else {
+      return
+    }
+    guard SSL_CTX_use_certificate_chain_file(pointer, certificate) == 1 else {
+      throw .credentials(file: certificate, reason: takeTLSError())
+    }
+    guard SSL_CTX_use_PrivateKey_file(pointer, key, SSL_FILETYPE_PEM) == 1,
+      SSL_CTX_check_private_key(pointer) == 1
+    else { throw .credentials(file: key, reason: takeTLSError()) }
+  }
+
+  private func loadAuthorities(_ configuration: TLSContext.Configuration) throws(NetError) {
+    guard let authorities = configuration.authorityFile else {
+      if role == .client { throw .credentials(file: "", reason: "a client needs authorities") }
+      return
+    }
+    guard SSL_CTX_load_verify_locations(pointer, authorities, nil) == 1 else {
+      throw .credentials(file: authorities, reason: takeTLSError())
+    }
+    SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+    // Without a session id context OpenSSL refuses to resume sessions with client certificates.
+    let context = Array("oneshot".utf8)
+    SSL_CTX_set_session_id_context(pointer, context, UInt32(context.count))
+  }
+
+  private func setProtocols() {
+    let count = protocolList.count - 1
+    guard count > 0 else { return }
+    if role == .server {
+      copenssl_accept_alpn(pointer, protocolList.baseAddress)
+    } else {
+      SSL_CTX_set_alpn_protos(pointer, protocolList.baseAddress, UInt32(count))
+    }
+  }
+}
+
+/// The oldest error in OpenSSL's queue, which is emptied.
+func takeTLSError() -> String {
+  var text = [CChar](repeating: 0, count: 256)
+  copenssl_take_error(&text, text.count)
+  return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
