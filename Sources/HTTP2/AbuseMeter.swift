@@ -1,0 +1,55 @@
+/// What a peer can do too much of.
+package enum AbuseKind: String, Sendable, CaseIterable {
+  case resetsReceived = "resets_received"
+  case resetsSent = "resets_sent"
+  case settings
+  case pings
+  case emptyData = "empty_data"
+  case useless
+  case headerBytes = "header_bytes"
+}
+
+/// One token bucket for each kind of abuse.
+///
+/// A bucket starts full and refills evenly over ``AbuseLimits/refill``. A kind that finds its bucket
+/// empty has gone over its limit.
+package struct AbuseMeter: Sendable {
+  private struct Bucket {
+    var tokens: Double
+    var updated: ContinuousClock.Instant
+  }
+
+  private let limits: AbuseLimits
+  private let maxOversizedBlocks: Int
+  private var buckets: [AbuseKind: Bucket] = [:]
+
+  package init(limits: AbuseLimits, maxOversizedBlocks: Int) {
+    self.limits = limits
+    self.maxOversizedBlocks = maxOversizedBlocks
+  }
+
+  /// Counts one event; false when it is one too many.
+  package mutating func count(_ kind: AbuseKind, at now: ContinuousClock.Instant) -> Bool {
+    let capacity = Double(capacity(of: kind))
+    var bucket = buckets[kind] ?? Bucket(tokens: capacity, updated: now)
+    let share = (now - bucket.updated) / limits.refill
+    bucket.tokens = min(capacity, bucket.tokens + share * capacity)
+    bucket.updated = now
+    let allowed = bucket.tokens >= 1
+    if allowed { bucket.tokens -= 1 }
+    buckets[kind] = bucket
+    return allowed
+  }
+
+  private func capacity(of kind: AbuseKind) -> Int {
+    switch kind {
+    case .resetsReceived: limits.resetsReceived
+    case .resetsSent: limits.resetsSent
+    case .settings: limits.settings
+    case .pings: limits.pings
+    case .emptyData: limits.emptyData
+    case .useless: limits.useless
+    case .headerBytes: maxOversizedBlocks
+    }
+  }
+}

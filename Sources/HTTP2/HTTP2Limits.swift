@@ -1,0 +1,46 @@
+/// What one HTTP/2 connection may cost us.
+package struct HTTP2Limits: Sendable {
+  /// Streams that the peer may have open at once.
+  package var maxConcurrentStreams: UInt32 = 100
+  /// Bytes that the peer may send on one stream before we consumed them.
+  package var streamWindow: UInt32 = 256 * 1_024
+  /// The same for all streams of the connection together.
+  package var connectionWindow: Int32 = 1_024 * 1_024
+  /// Sum of name + value + 32 over all fields of one block (RFC 9113 §6.5.2).
+  package var maxHeaderListBytes = 32 * 1_024
+  /// Fields in one block.
+  package var maxHeaderFields = 100
+  /// Blocks over the limits above before the connection ends.
+  package var maxOversizedHeaderBlocks = 3
+  /// Bytes queued for sending on one stream before its producer has to wait.
+  package var sendHighWater = 64 * 1_024
+  /// Bytes produced for the socket at once.
+  package var fillBytes = 64 * 1_024
+
+  /// Frames in `window` that are useful now and then but not in masses: burst sizes.
+  package var abuse = AbuseLimits()
+
+  package init() {}
+}
+
+/// Burst sizes of frames that cost us more than the peer; all refill over `refill`.
+///
+/// Figures: docs/rpc.md and the attacks in its table.
+package struct AbuseLimits: Sendable {
+  /// Streams that the peer resets (rapid reset, CVE-2023-44487).
+  package var resetsReceived = 200
+  /// Streams that the peer makes us reset (CVE-2025-8671).
+  package var resetsSent = 100
+  /// SETTINGS frames.
+  package var settings = 100
+  /// PING frames.
+  package var pings = 100
+  /// DATA frames without bytes and without END_STREAM.
+  package var emptyData = 100
+  /// PRIORITY, WINDOW_UPDATE and unknown frames.
+  package var useless = 10_000
+  /// Time in which an empty bucket is full again.
+  package var refill: Duration = .seconds(10)
+
+  package init() {}
+}

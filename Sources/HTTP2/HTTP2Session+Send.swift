@@ -1,0 +1,159 @@
+internal import CNghttp2
+
+extension HTTP2Session {
+  /// Opens a stream with a request. Client only.
+  ///
+  /// - Parameter endStream: The request has no body.
+  /// - Throws: ``HTTP2Error/closing`` when the connection takes no new streams.
+  package func submitRequest(
+    _ headers: HeaderBlock,
+    endStream: Bool,
+    handler: any HTTP2StreamHandler
+  ) throws(HTTP2Error) -> HTTP2Stream {
+    let stream = HTTP2Stream(id: 0)
+    stream.handler = handler
+    let data = Unmanaged.passUnretained(stream).toOpaque()
+    let id = headers.withNativeFields { fields in
+      guard !endStream else {
+        return nghttp2_submit_request(pointer, nil, fields.baseAddress, fields.count, nil, data)
+      }
+      var source = Self.dataSource(for: stream)
+      return nghttp2_submit_request(pointer, nil, fields.baseAddress, fields.count, &source, data)
+    }
+    guard id > 0 else { throw .closing }
+    stream.id = id
+    adopt(stream)
+    return stream
+  }
+
+  /// Answers a request. With `endStream` that is all; else data and the end follow by `send` and
+  /// `finish`.
+  package func submitResponse(_ stream: HTTP2Stream, _ headers: HeaderBlock, endStream: Bool) {
+    guard !stream.isClosed else { return }
+    headers.withNativeFields { fields in
+      guard !endStream else {
+        nghttp2_submit_response(pointer, stream.id, fields.baseAddress, fields.count, nil)
+        return
+      }
+      var source = Self.dataSource(for: stream)
+      nghttp2_submit_response(pointer, stream.id, fields.baseAddress, fields.count, &source)
+    }
+  }
+
+  /// Queues bytes of the body.
+  ///
+  /// - Returns: False when the stream holds more than `sendHighWater` now: wait for `streamDidDrain`.
+  @discardableResult
+  package func send(_ stream: HTTP2Stream, _ bytes: [UInt8]) -> Bool {
+    guard !stream.isClosed else { return true }
+    stream.body.append(bytes)
+    resume(stream)
+    stream.isAboveHighWater = stream.body.pendingBytes > limits.sendHighWater
+    return !stream.isAboveHighWater
+  }
+
+  /// Ends our side after what is queued, with trailers if there are any.
+  package func finish(_ stream: HTTP2Stream, trailers: HeaderBlock? = nil) {
+    guard !stream.isClosed else { return }
+    stream.body.finish(trailers: trailers)
+    resume(stream)
+  }
+
+  /// Resets the stream at once.
+  package func reset(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
+    guard !stream.isClosed else { return }
+    nghttp2_submit_rst_stream(
+      pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, code.rawValue)
+  }
+
+  /// Gives the peer back `count` bytes of the stream's and the connection's window.
+  package func consume(_ stream: HTTP2Stream, _ count: Int) {
+    consume(stream.id, count)
+  }
+
+  func consume(_ id: Int32, _ count: Int) {
+    nghttp2_session_consume(pointer, id, count)
+  }
+
+  /// Asks the peer for a sign of life.
+  package func ping() {
+    nghttp2_submit_ping(pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil)
+  }
+
+  /// First GOAWAY of a graceful end: the peer learns of it, streams on their way are still taken.
+  package func announceShutdown() {
+    nghttp2_submit_shutdown_notice(pointer)
+  }
+
+  /// Final GOAWAY: streams that came until now are finished, later ones are not processed.
+  package func goAway(_ code: HTTP2ErrorCode = .noError) {
+    nghttp2_submit_goaway(
+      pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue),
+      nghttp2_session_get_last_proc_stream_id(pointer), code.rawValue, nil, 0)
+  }
+
+  /// Whether a new stream would start at once: the peer's limit is not reached.
+  package var canOpenStream: Bool {
+    let limit = nghttp2_session_get_remote_settings(
+      pointer, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
+    return openStreams < Int(limit) && nghttp2_session_check_request_allowed(pointer) != 0
+  }
+
+  private func resume(_ stream: HTTP2Stream) {
+    guard stream.isDeferred else { return }
+    stream.isDeferred = false
+    nghttp2_session_resume_data(pointer, stream.id)
+  }
+
+  private static func dataSource(for stream: HTTP2Stream) -> nghttp2_data_provider {
+    var provider = nghttp2_data_provider()
+    // Unretained: the session keeps the stream until the library has closed it.
+    provider.source.ptr = Unmanaged.passUnretained(stream).toOpaque()
+    provider.read_callback = { _, _, buffer, count, flags, source, data in
+      guard let buffer, let flags, let data, let pointer = source?.pointee.ptr else { return 0 }
+      let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
+      let session = Unmanaged<HTTP2Session>.fromOpaque(data).takeUnretainedValue()
+      return session.produce(
+        stream, into: UnsafeMutableRawBufferPointer(start: buffer, count: count), flags)
+    }
+    return provider
+  }
+
+  private func produce(
+    _ stream: HTTP2Stream,
+    into buffer: UnsafeMutableRawBufferPointer,
+    _ flags: UnsafeMutablePointer<UInt32>
+  ) -> Int {
+    guard stream.body.hasWork else {
+      stream.isDeferred = true
+      return Int(NGHTTP2_ERR_DEFERRED.rawValue)
+    }
+    let count = stream.body.take(into: buffer)
+    if stream.body.isDrained { produceEnd(stream, flags) }
+    didProduce(stream)
+    return count
+  }
+
+  private func produceEnd(_ stream: HTTP2Stream, _ flags: UnsafeMutablePointer<UInt32>) {
+    cnghttp2_set_eof(flags, stream.body.trailers == nil ? 0 : 1)
+    guard let trailers = stream.body.trailers else { return }
+    _ = trailers.withNativeFields { fields in
+      nghttp2_submit_trailer(pointer, stream.id, fields.baseAddress, fields.count)
+    }
+  }
+}
+
+extension HeaderBlock {
+  /// Lends the fields in the library's form; it copies them.
+  func withNativeFields<R>(_ body: (UnsafeBufferPointer<nghttp2_nv>) -> R) -> R {
+    withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: max(count, 1)) { native in
+      for index in 0..<count {
+        withField(at: index) { name, value in
+          native[index] = cnghttp2_field(
+            name.baseAddress, name.count, value.baseAddress, value.count, 0)
+        }
+      }
+      return body(UnsafeBufferPointer(rebasing: native[..<count]))
+    }
+  }
+}

@@ -1,0 +1,80 @@
+internal import CNghttp2
+
+/// Owns one `nghttp2_session_callbacks`; needed until the session is made.
+///
+/// Each callback unwraps the session and hands the event on; none of them re-enters the library's
+/// send or receive.
+struct SessionCallbacks: ~Copyable {
+  let pointer: OpaquePointer?
+
+  init() throws(HTTP2Error) {
+    var raw: OpaquePointer?
+    try check("nghttp2_session_callbacks_new", nghttp2_session_callbacks_new(&raw))
+    pointer = raw
+    nghttp2_session_callbacks_set_on_begin_headers_callback(raw) { _, frame, data in
+      guard let frame, let session = session(data) else { return 0 }
+      session.didBeginHeaders(frame.pointee.hd.stream_id)
+      return 0
+    }
+    nghttp2_session_callbacks_set_on_header_callback(raw) {
+      _, frame, name, nameCount, value, valueCount, _, data in
+      guard let frame, let session = session(data) else { return 0 }
+      session.didReceiveField(
+        frame.pointee.hd.stream_id, UnsafeBufferPointer(start: name, count: nameCount),
+        UnsafeBufferPointer(start: value, count: valueCount))
+      return 0
+    }
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(raw) { _, _, id, bytes, count, data in
+      session(data)?.didReceiveData(id, UnsafeRawBufferPointer(start: bytes, count: count))
+      return 0
+    }
+    nghttp2_session_callbacks_set_on_frame_recv_callback(raw) { _, frame, data in
+      guard let frame, let session = session(data) else { return 0 }
+      route(frame, to: session)
+      return 0
+    }
+    nghttp2_session_callbacks_set_on_frame_send_callback(raw) { _, frame, data in
+      guard let frame, let session = session(data) else { return 0 }
+      let isReset = frame.pointee.hd.type == UInt8(NGHTTP2_RST_STREAM.rawValue)
+      // A reset with NO_ERROR or CANCEL is our own decision, the others the peer's fault.
+      if isReset, session.role == .server, frame.pointee.rst_stream.error_code == 1
+        || frame.pointee.rst_stream.error_code == 3 || frame.pointee.rst_stream.error_code == 5
+      {
+        session.count(.resetsSent)
+      }
+      return 0
+    }
+    nghttp2_session_callbacks_set_on_stream_close_callback(raw) { _, id, code, data in
+      session(data)?.didClose(id, code)
+      return 0
+    }
+  }
+
+  deinit { nghttp2_session_callbacks_del(pointer) }
+}
+
+private func session(_ data: UnsafeMutableRawPointer?) -> HTTP2Session? {
+  guard let data else { return nil }
+  return Unmanaged<HTTP2Session>.fromOpaque(data).takeUnretainedValue()
+}
+
+private func route(_ frame: UnsafePointer<nghttp2_frame>, to session: HTTP2Session) {
+  let header = frame.pointee.hd
+  let isAnswer = header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0
+  let isEnd = cnghttp2_is_end_of_stream(frame) != 0
+  switch UInt32(header.type) {
+  case NGHTTP2_DATA.rawValue:
+    session.didReceiveDataFrame(header.stream_id, count: header.length, end: isEnd)
+  case NGHTTP2_HEADERS.rawValue:
+    session.didReceiveHeaders(header.stream_id, end: isEnd)
+  case NGHTTP2_RST_STREAM.rawValue: session.count(.resetsReceived)
+  case NGHTTP2_SETTINGS.rawValue: session.didReceiveSettings(isAnswer: isAnswer)
+  case NGHTTP2_PING.rawValue: session.didReceivePing(isAnswer: isAnswer)
+  case NGHTTP2_GOAWAY.rawValue:
+    let goAway = frame.pointee.goaway
+    let debug = UnsafeBufferPointer(start: goAway.opaque_data, count: goAway.opaque_data_len)
+    session.didReceiveGoAway(
+      goAway.last_stream_id, goAway.error_code, String(decoding: debug, as: UTF8.self))
+  default: session.count(.useless)
+  }
+}
