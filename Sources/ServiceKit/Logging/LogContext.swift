@@ -1,0 +1,40 @@
+package import Logging
+
+/// Ids of the work at hand, put on every log line of its task and its child tasks.
+package struct LogContext: Sendable {
+  /// Id of the public request.
+  package var requestID: String?
+  /// W3C trace id, 32 hex digits.
+  package var traceID: String?
+  /// Who the work is for.
+  package var userID: UserID?
+  /// Which job the work is for.
+  package var jobID: JobID?
+
+  /// Starts without ids.
+  package init(
+    requestID: String? = nil,
+    traceID: String? = nil,
+    userID: UserID? = nil,
+    jobID: JobID? = nil
+  ) {
+    self.requestID = requestID
+    self.traceID = traceID
+    self.userID = userID
+    self.jobID = jobID
+  }
+
+  /// The context of the current task.
+  @TaskLocal package static var current: LogContext?
+
+  /// Gives the current task's ids to swift-log.
+  package static let provider = Logger.MetadataProvider {
+    guard let current else { return [:] }
+    var metadata: Logger.Metadata = [:]
+    if let id = current.requestID { metadata["request_id"] = .string(id) }
+    if let id = current.traceID { metadata["trace_id"] = .string(id) }
+    if let id = current.userID { metadata["user_id"] = .stringConvertible(id) }
+    if let id = current.jobID { metadata["job_id"] = .stringConvertible(id) }
+    return metadata
+  }
+}
