@@ -4,14 +4,21 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 load_ports
 
-photo=${PHOTO:-$ROOT/Tests/Fixtures/astronaut.png}
-face=${FACE:-$ROOT/Tests/Fixtures/grace_hopper.jpg}
+photo=${PHOTO:-$ROOT/Tests/Fixtures/photos/astronaut.png}
+face=${FACE:-$ROOT/Tests/Fixtures/photos/grace_hopper.jpg}
 for file in "$photo" "$face"; do [ -r "$file" ] || die "no such picture: $file"; done
+
+# Stops what this script started; after a failure the data stays, for a look at it.
+finish() {
+  trap - EXIT
+  if [ "$1" -eq 0 ]; then "$SCRIPTS/stack.sh" down; else "$SCRIPTS/stack.sh" down --keep; fi
+  exit "$1"
+}
 
 "$SCRIPTS/deps.sh"
 if ! "$SCRIPTS/stack.sh" running; then
   "$SCRIPTS/build.sh" release
-  trap 'status=$?; trap - EXIT; [ $status -eq 0 ] && keep= || keep=--keep; "$SCRIPTS/stack.sh" down $keep; exit $status' EXIT
+  trap 'finish $?' EXIT
   "$SCRIPTS/stack.sh" up
 else
   say "using the stack that is up"
