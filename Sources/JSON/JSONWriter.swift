@@ -17,7 +17,8 @@ package struct JSONWriter {
     self.bytes = bytes
   }
 
-  @usableFromInline mutating func separate() {
+  /// Writes the comma that is due before a value that the caller writes itself.
+  package mutating func separate() {
     switch bytes.last {
     case nil, UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: ":"), UInt8(ascii: "\n"): break
     default: bytes.append(UInt8(ascii: ","))

@@ -1,0 +1,23 @@
+/// Reads and writes of a protobuf-c struct by offset.
+///
+/// The layouts are those that ``FieldInfo`` documents: scalars as they are, bool as a C `int`,
+/// strings and bytes as length and pointer, messages as pointers, lists as count and pointer.
+extension UnsafeMutableRawPointer {
+  /// Writes strings or bytes; the bytes must outlive the packing.
+  func storeBytes(_ bytes: UnsafeBufferPointer<UInt8>) {
+    storeBytes(of: bytes.count, as: Int.self)
+    storeBytes(of: UnsafeRawPointer(bytes.baseAddress), toByteOffset: 8, as: UnsafeRawPointer?.self)
+  }
+}
+
+extension UnsafeRawPointer {
+  /// Reads strings or bytes.
+  func loadBytes() -> UnsafeBufferPointer<UInt8> {
+    let count = load(as: Int.self)
+    let data = load(fromByteOffset: 8, as: UnsafePointer<UInt8>?.self)
+    return UnsafeBufferPointer(start: count > 0 ? data : nil, count: data == nil ? 0 : count)
+  }
+
+  /// Reads a pointer: a message, or the elements of a list.
+  func loadPointer() -> UnsafeRawPointer? { load(as: UnsafeRawPointer?.self) }
+}
