@@ -178,6 +178,11 @@ package final class HTTP2Session {
     end(stream, HTTP2ErrorCode(rawValue: code) ?? .internalError)
   }
 
+  func didSendEnd(_ id: Int32) {
+    guard let stream = stream(id), stream.resetsAfterEnd else { return }
+    reset(stream, .noError)
+  }
+
   /// Ends every stream: the connection is lost.
   package func closeAllStreams(_ code: HTTP2ErrorCode) {
     while let stream = active.last { end(stream, code) }

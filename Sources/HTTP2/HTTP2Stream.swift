@@ -27,6 +27,10 @@ package final class HTTP2Stream {
   /// Whether nothing can be sent or received any more.
   package internal(set) var isClosed = false
 
+  /// Our answer is complete without the rest of the request, which is then cut off with NO_ERROR
+  /// (RFC 9113 §8.1).
+  package var resetsAfterEnd = false
+
   /// Place in the session's list.
   var slot = 0
   var incoming = HeaderBlock()

@@ -103,3 +103,12 @@ extension HeaderBlock: ExpressibleByDictionaryLiteral {
     for (name, value) in elements { append(name, value) }
   }
 }
+
+extension HeaderBlock {
+  /// Adds all fields of another block at the end.
+  package mutating func append(contentsOf other: HeaderBlock) {
+    for index in 0..<other.count {
+      other.withField(at: index) { name, value in append(name: name, value: value) }
+    }
+  }
+}

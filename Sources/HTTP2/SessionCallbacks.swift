@@ -35,13 +35,7 @@ struct SessionCallbacks: ~Copyable {
     }
     nghttp2_session_callbacks_set_on_frame_send_callback(raw) { _, frame, data in
       guard let frame, let session = session(data) else { return 0 }
-      let isReset = frame.pointee.hd.type == UInt8(NGHTTP2_RST_STREAM.rawValue)
-      // A reset with NO_ERROR or CANCEL is our own decision, the others the peer's fault.
-      if isReset, session.role == .server, frame.pointee.rst_stream.error_code == 1
-        || frame.pointee.rst_stream.error_code == 3 || frame.pointee.rst_stream.error_code == 5
-      {
-        session.count(.resetsSent)
-      }
+      didSend(frame, by: session)
       return 0
     }
     nghttp2_session_callbacks_set_on_stream_close_callback(raw) { _, id, code, data in
@@ -56,6 +50,19 @@ struct SessionCallbacks: ~Copyable {
 private func session(_ data: UnsafeMutableRawPointer?) -> HTTP2Session? {
   guard let data else { return nil }
   return Unmanaged<HTTP2Session>.fromOpaque(data).takeUnretainedValue()
+}
+
+private func didSend(_ frame: UnsafePointer<nghttp2_frame>, by session: HTTP2Session) {
+  guard session.role == .server else { return }
+  if frame.pointee.hd.type == UInt8(NGHTTP2_RST_STREAM.rawValue) {
+    // Other codes are our own decision; these the peer has provoked.
+    switch HTTP2ErrorCode(rawValue: frame.pointee.rst_stream.error_code) {
+    case .protocolError, .flowControlError, .streamClosed: session.count(.resetsSent)
+    default: break
+    }
+  } else if cnghttp2_is_end_of_stream(frame) != 0 {
+    session.didSendEnd(frame.pointee.hd.stream_id)
+  }
 }
 
 private func route(_ frame: UnsafePointer<nghttp2_frame>, to session: HTTP2Session) {

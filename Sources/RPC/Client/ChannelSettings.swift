@@ -1,0 +1,34 @@
+internal import HTTP2
+internal import Net
+
+/// What all connections of a channel share.
+struct ChannelSettings: Sendable {
+  let tls: TLSContext?
+  /// Name required in the server's certificate, also sent as `:authority`.
+  let serverName: String
+  let limits: RPCLimits
+  let transportLimits: TransportLimits
+
+  private static let userAgent = "grpc-swift-oneshot/1.0"
+
+  /// The head of a request; the timeout comes right after the pseudo fields
+  /// (grpc doc/PROTOCOL-HTTP2.md).
+  func requestHead(
+    _ method: MethodDescriptor,
+    _ options: CallOptions,
+    timeout: Duration
+  ) -> HeaderBlock {
+    var head = HeaderBlock()
+    head.reserve(fields: 10 + options.metadata.count, bytes: 512)
+    head.append(":method", "POST")
+    head.append(":scheme", tls == nil ? "http" : "https")
+    head.append(":path", method.path)
+    head.append(":authority", serverName)
+    head.append("grpc-timeout", TimeoutHeader.format(timeout))
+    head.append("te", "trailers")
+    head.append("content-type", "application/grpc")
+    head.append("user-agent", Self.userAgent)
+    for (name, value) in options.metadata { head.append(name, value) }
+    return head
+  }
+}

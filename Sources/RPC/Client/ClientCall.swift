@@ -1,0 +1,128 @@
+internal import EventLoop
+internal import HTTP2
+
+/// One call on a client's connection: what has come back so far.
+///
+/// Continuations are resumed from inside the session: that only queues their tasks.
+// @unchecked: touched by its connection alone, on the connection's loop; streams hold it as a ticket.
+final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
+  let deadline: ContinuousClock.Instant
+  var stream: HTTP2Stream?
+  private var deframer: MessageDeframer
+  private let maxBuffered: Int
+
+  private(set) var headers: HeaderBlock?
+  private(set) var trailers: HeaderBlock?
+  private var httpStatus = 0
+  private(set) var messages: [[UInt8]] = []
+  private(set) var unconsumed = 0
+  private(set) var outcome: Result<Void, ServiceError>?
+  /// Not processed by the peer: safe to send again whatever the method does.
+  private(set) var wasRefused = false
+
+  var deadlineTimer: LoopTimer?
+  /// Waits for the next message or the end.
+  private var reader: CheckedContinuation<Void, Never>?
+  /// Waits for room to send.
+  private var writer: CheckedContinuation<Void, Never>?
+
+  init(deadline: ContinuousClock.Instant, limits: RPCLimits) {
+    self.deadline = deadline
+    maxBuffered = limits.maxBufferedMessages
+    deframer = MessageDeframer(maxMessageBytes: limits.maxReceiveMessageBytes)
+  }
+
+  var isEnded: Bool { outcome != nil }
+  /// Whether received bytes may be given back to the peer's window.
+  var hasRoom: Bool { messages.count < maxBuffered }
+
+  func takeMessage() -> [UInt8]? {
+    messages.isEmpty ? nil : messages.removeFirst()
+  }
+
+  func takeUnconsumed() -> Int {
+    defer { unconsumed = 0 }
+    return unconsumed
+  }
+
+  /// Sets the continuation that is resumed when something changed.
+  func waitForEvent(_ done: CheckedContinuation<Void, Never>) { reader = done }
+  func waitForRoom(_ done: CheckedContinuation<Void, Never>) { writer = done }
+
+  /// Ends the call; the first end counts.
+  func end(_ result: Result<Void, ServiceError>) {
+    guard outcome == nil else { return }
+    outcome = result
+    deadlineTimer?.cancel()
+    wake()
+    writer?.resume()
+    writer = nil
+  }
+
+  private func wake() {
+    reader?.resume()
+    reader = nil
+  }
+
+  // MARK: HTTP2StreamHandler
+
+  func stream(_ stream: HTTP2Stream, didReceiveHeaders block: HeaderBlock) {
+    guard headers == nil else {
+      trailers = block
+      return
+    }
+    httpStatus = block.value(of: ":status").flatMap { Int($0) } ?? 0
+    // 1xx blocks are informational (RFC 9110 §15.2).
+    guard !(100..<200).contains(httpStatus) else { return }
+    headers = block
+    wake()
+  }
+
+  func streamDidReceiveOversizedHeaders(_ stream: HTTP2Stream) {
+    end(.failure(.runtime(.resourceExhausted, "the peer's metadata is over the limit")))
+  }
+
+  func stream(_ stream: HTTP2Stream, didReceiveData bytes: UnsafeRawBufferPointer) {
+    unconsumed += bytes.count
+    guard outcome == nil else { return }
+    do {
+      try deframer.receive(bytes) { messages.append($0) }
+    } catch {
+      end(.failure(error.error))
+    }
+    wake()
+  }
+
+  func streamDidReceiveEnd(_ stream: HTTP2Stream) {
+    guard outcome == nil else { return }
+    if let error = StatusDetails.error(in: trailers ?? headers ?? [:], httpStatus: httpStatus) {
+      end(.failure(error))
+    } else if !deframer.isAtBoundary {
+      end(.failure(.runtime(.internalError, "the reply ended inside a message")))
+    } else {
+      end(.success(()))
+    }
+  }
+
+  func streamDidDrain(_ stream: HTTP2Stream) {
+    writer?.resume()
+    writer = nil
+  }
+
+  /// The mapping of RST_STREAM codes is that of grpc doc/PROTOCOL-HTTP2.md.
+  func stream(_ stream: HTTP2Stream, didClose code: HTTP2ErrorCode) {
+    defer { self.stream = nil }
+    guard outcome == nil else { return }
+    switch code {
+    case .refusedStream:
+      wasRefused = true
+      end(.failure(.runtime(.unavailable, "the peer refused the stream")))
+    case .cancel: end(.failure(.runtime(.cancelled, "the peer cancelled the call")))
+    case .enhanceYourCalm:
+      end(.failure(.runtime(.resourceExhausted, "the peer asks for fewer calls")))
+    case .inadequateSecurity:
+      end(.failure(.runtime(.permissionDenied, "the peer asks for better TLS")))
+    default: end(.failure(.runtime(.internalError, "stream reset: \(code)")))
+    }
+  }
+}

@@ -1,0 +1,260 @@
+internal import EventLoop
+internal import HTTP2
+internal import Net
+
+/// One connection of a channel: drives the HTTP/2 session and holds the calls that are on it.
+actor ClientConnection: TransportDelegate {
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+  private let settings: ChannelSettings
+  private var transport: Transport?
+  private var session: HTTP2Session?
+  private var opening: CheckedContinuation<Result<Void, NetError>, Never>?
+  private var calls: [ObjectIdentifier: ClientCall] = [:]
+  private var unarmed: [ClientCall] = []
+  private var isGoingAway = false
+  private let onGone: @Sendable () -> Void
+
+  init(loop: EventLoop, settings: ChannelSettings, onGone: @escaping @Sendable () -> Void) {
+    self.loop = loop
+    self.settings = settings
+    self.onGone = onGone
+  }
+
+  /// Whether a new call can be sent at once.
+  var isUsable: Bool { session != nil && !isGoingAway }
+
+  /// Connects and, with TLS, authenticates the peer.
+  func open(_ address: SocketAddress) async -> Result<Void, NetError> {
+    await withCheckedContinuation { done in
+      opening = done
+      do throws(NetError) {
+        transport = try Transport.connect(
+          to: address, on: loop, tls: settings.tls, serverName: settings.serverName,
+          limits: settings.transportLimits, delegate: self)
+      } catch {
+        opening = nil
+        done.resume(returning: .failure(error))
+      }
+    }
+  }
+
+  /// Ends the connection; its calls fail.
+  func close() { transport?.close() }
+
+  // MARK: Transport
+
+  nonisolated func transportDidOpen(_ transport: Transport) {
+    assumeIsolated { $0.opened(transport) }
+  }
+
+  nonisolated func transport(_ transport: Transport, didReceive bytes: UnsafeRawBufferPointer) {
+    // The bytes are used before the call returns.
+    nonisolated(unsafe) let bytes = bytes
+    assumeIsolated { $0.receive(bytes) }
+  }
+
+  nonisolated func transportDidReceiveEOF(_ transport: Transport) {
+    transport.close()
+  }
+
+  nonisolated func transport(_ transport: Transport, fill buffer: inout OutputBuffer) {
+    withUnsafeMutablePointer(to: &buffer) { buffer in
+      nonisolated(unsafe) let buffer = buffer
+      assumeIsolated { $0.fill(&buffer.pointee) }
+    }
+  }
+
+  nonisolated func transportDidClose(_ transport: Transport, error: NetError?) {
+    assumeIsolated { $0.closed(error) }
+  }
+
+  private func opened(_ transport: Transport) {
+    do {
+      let session = try HTTP2Session(role: .client, limits: settings.limits.http2)
+      session.onGoAway = { [self] _, _, _ in isGoingAway = true }
+      self.session = session
+      transport.setNeedsFlush()
+      opening?.resume(returning: .success(()))
+    } catch {
+      opening?.resume(returning: .failure(.unreachable("\(error)")))
+      transport.close()
+    }
+    opening = nil
+  }
+
+  private func receive(_ bytes: UnsafeRawBufferPointer) {
+    guard let session else { return }
+    do {
+      try session.receive(bytes)
+    } catch {
+      transport?.closeAfterFlush()
+    }
+    giveBackWindows()
+    closeIfDone()
+    transport?.setNeedsFlush()
+  }
+
+  private func fill(_ buffer: inout OutputBuffer) {
+    armDeadlines()
+    guard let session else { return }
+    do {
+      try session.fill(&buffer)
+    } catch {
+      transport?.close()
+      return
+    }
+    if session.isFinished { transport?.closeAfterFlush() }
+  }
+
+  private func closed(_ error: NetError?) {
+    let reason = error.map { "\($0)" } ?? "the peer closed the connection"
+    opening?.resume(returning: .failure(error ?? .unreachable(reason)))
+    opening = nil
+    for call in calls.values { call.end(.failure(.runtime(.unavailable, reason))) }
+    calls = [:]
+    session?.closeAllStreams(.cancel)
+    session = nil
+    transport = nil
+    onGone()
+  }
+
+  /// After a GOAWAY the connection lives as long as its calls.
+  private func closeIfDone() {
+    guard isGoingAway, calls.isEmpty else { return }
+    transport?.closeAfterFlush()
+  }
+
+  // MARK: Calls
+
+  /// Sends the head of a call, and for a unary call everything.
+  func start(
+    _ method: MethodDescriptor,
+    _ options: CallOptions,
+    deadline: ContinuousClock.Instant,
+    onlyMessage: [UInt8]?
+  ) throws(ServiceError) -> ClientCall {
+    guard let session, !isGoingAway else { throw .runtime(.unavailable, "not connected") }
+    let timeout = ContinuousClock.now.duration(to: deadline)
+    guard timeout > .zero else { throw .runtime(.deadlineExceeded, "no time left for the call") }
+    let call = ClientCall(deadline: deadline, limits: settings.limits)
+    let head = settings.requestHead(method, options, timeout: timeout)
+    do {
+      let stream = try session.submitRequest(head, endStream: false, handler: call)
+      call.stream = stream
+      if var frame = onlyMessage {
+        RPCFraming.seal(&frame)
+        session.send(stream, frame)
+        session.finish(stream)
+      }
+    } catch {
+      throw .runtime(.unavailable, "\(error)")
+    }
+    calls[ObjectIdentifier(call)] = call
+    unarmed.append(call)
+    transport?.setNeedsFlush()
+    return call
+  }
+
+  /// Runs a unary call to its end.
+  func unary(_ call: ClientCall) async throws(ServiceError) -> RPCReply {
+    while !call.isEnded {
+      await withCheckedContinuation { call.waitForEvent($0) }
+    }
+    forget(call)
+    if case .failure(let error) = call.outcome { throw error }
+    guard call.messages.count == 1, let message = call.takeMessage() else {
+      throw .runtime(.internalError, "a unary reply has exactly one message")
+    }
+    return RPCReply(
+      message: message, headers: Metadata(call.headers ?? [:]),
+      trailers: Metadata(call.trailers ?? [:]))
+  }
+
+  /// The next message of a streaming call, nil after the last.
+  func nextMessage(of call: ClientCall) async throws(ServiceError) -> [UInt8]? {
+    while true {
+      if let message = call.takeMessage() {
+        giveBackWindow(call)
+        return message
+      }
+      if let outcome = call.outcome {
+        forget(call)
+        try outcome.get()
+        return nil
+      }
+      await withCheckedContinuation { call.waitForEvent($0) }
+    }
+  }
+
+  /// The reply's headers, as soon as they are there.
+  func headers(of call: ClientCall) async throws(ServiceError) -> Metadata {
+    while true {
+      if let headers = call.headers { return Metadata(headers) }
+      if case .failure(let error) = call.outcome { throw error }
+      if call.isEnded { return Metadata([:]) }
+      await withCheckedContinuation { call.waitForEvent($0) }
+    }
+  }
+
+  /// Sends one message; waits while the peer is slow.
+  func send(_ frame: [UInt8], on call: ClientCall) async throws(ServiceError) {
+    guard let session, let stream = call.stream, !call.isEnded else {
+      if case .failure(let error) = call.outcome { throw error }
+      throw .runtime(.cancelled, "the call has ended")
+    }
+    var frame = frame
+    RPCFraming.seal(&frame)
+    let hasRoom = session.send(stream, frame)
+    transport?.setNeedsFlush()
+    guard !hasRoom else { return }
+    await withCheckedContinuation { call.waitForRoom($0) }
+    if case .failure(let error) = call.outcome { throw error }
+  }
+
+  /// Tells the peer that no more messages come.
+  func finishSending(_ call: ClientCall) {
+    guard let session, let stream = call.stream else { return }
+    session.finish(stream)
+    transport?.setNeedsFlush()
+  }
+
+  /// Gives the call up; the peer is told.
+  func cancel(_ call: ClientCall, _ error: ServiceError) {
+    if let session, let stream = call.stream { session.reset(stream, .cancel) }
+    call.end(.failure(error))
+    forget(call)
+    transport?.setNeedsFlush()
+  }
+
+  private func forget(_ call: ClientCall) {
+    calls[ObjectIdentifier(call)] = nil
+    closeIfDone()
+  }
+
+  // MARK: Flow control and deadlines
+
+  private func giveBackWindows() {
+    for call in calls.values where call.hasRoom { giveBackWindow(call) }
+  }
+
+  private func giveBackWindow(_ call: ClientCall) {
+    guard let session, let stream = call.stream, call.unconsumed > 0 else { return }
+    session.consume(stream, call.takeUnconsumed())
+    transport?.setNeedsFlush()
+  }
+
+  private func armDeadlines() {
+    guard !unarmed.isEmpty else { return }
+    let now = ContinuousClock.now
+    for call in unarmed where !call.isEnded {
+      call.deadlineTimer = loop.schedule(after: now.duration(to: call.deadline)) { [self] in
+        assumeIsolated {
+          $0.cancel(call, .runtime(.deadlineExceeded, "the deadline has passed"))
+        }
+      }
+    }
+    unarmed.removeAll(keepingCapacity: true)
+  }
+}

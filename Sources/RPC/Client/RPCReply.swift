@@ -1,0 +1,108 @@
+package import Protobuf
+
+/// What a unary call brought back.
+package struct RPCReply: Sendable {
+  /// The message without its frame.
+  package let message: [UInt8]
+  package let headers: Metadata
+  package let trailers: Metadata
+}
+
+/// A streaming call from the client's side, as bytes. One reader and one writer at a time.
+package struct RawClientStream: AsyncSequence, Sendable {
+  package typealias Element = [UInt8]
+  let connection: ClientConnection
+  let call: ClientCall
+
+  /// Sends one unsealed frame; waits while the peer is slow.
+  package func send(_ frame: [UInt8]) async throws(ServiceError) {
+    try await connection.send(frame, on: call)
+  }
+
+  /// Tells the peer that no more messages come.
+  package func finishSending() async {
+    await connection.finishSending(call)
+  }
+
+  /// Gives the call up; the peer's handler is cancelled.
+  package func cancel() async {
+    await connection.cancel(call, .runtime(.cancelled, "the call was cancelled"))
+  }
+
+  /// The reply's headers, as soon as they are there.
+  package var headers: Metadata {
+    get async throws(ServiceError) { try await connection.headers(of: call) }
+  }
+
+  package struct AsyncIterator: AsyncIteratorProtocol {
+    fileprivate let stream: RawClientStream
+
+    /// The next message, nil after the last one. A cancelled task cancels the call.
+    package func next() async throws -> [UInt8]? {
+      let stream = self.stream
+      return try await withTaskCancellationHandler {
+        try await stream.connection.nextMessage(of: stream.call)
+      } onCancel: {
+        Task(executorPreference: stream.connection.loop) { await stream.cancel() }
+      }
+    }
+  }
+
+  package func makeAsyncIterator() -> AsyncIterator { AsyncIterator(stream: self) }
+}
+
+/// Sends the messages of a call.
+package struct RequestWriter<Message: ProtobufMessage>: Sendable {
+  private let raw: RawClientStream
+
+  package init(_ raw: RawClientStream) { self.raw = raw }
+
+  /// Sends one message; waits while the peer is slow.
+  package func send(_ message: Message) async throws {
+    try await raw.send(message.encoded(reserving: RPCFraming.prefixLength))
+  }
+
+  /// Tells the peer that no more messages come.
+  package func finish() async { await raw.finishSending() }
+}
+
+/// The messages that come back. One consumer.
+package struct ResponseStream<Message: ProtobufMessage>: AsyncSequence, Sendable {
+  package typealias Element = Message
+  private let raw: RawClientStream
+
+  package init(_ raw: RawClientStream) { self.raw = raw }
+
+  /// The reply's headers, as soon as they are there.
+  package var headers: Metadata {
+    get async throws(ServiceError) { try await raw.headers }
+  }
+
+  /// Gives the call up.
+  package func cancel() async { await raw.cancel() }
+
+  package struct AsyncIterator: AsyncIteratorProtocol {
+    fileprivate let raw: RawClientStream.AsyncIterator
+
+    /// The next message, nil after the last one.
+    package func next() async throws -> Message? {
+      guard let bytes = try await raw.next() else { return nil }
+      return try Message(decodingCall: bytes)
+    }
+  }
+
+  package func makeAsyncIterator() -> AsyncIterator {
+    AsyncIterator(raw: raw.makeAsyncIterator())
+  }
+}
+
+/// Both directions of a bidirectional call.
+package struct BidiCall<Request: ProtobufMessage, Response: ProtobufMessage>: Sendable {
+  package let requests: RequestWriter<Request>
+  package let responses: ResponseStream<Response>
+
+  package init(_ raw: RawClientStream) {
+    requests = RequestWriter(raw)
+    responses = ResponseStream(raw)
+  }
+}

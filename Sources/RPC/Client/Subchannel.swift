@@ -1,0 +1,127 @@
+internal import EventLoop
+internal import Net
+
+/// Keeps one connection to one endpoint of a channel.
+///
+///     idle → connecting → ready → idle (lost)
+///               └→ backing off → connecting
+///
+/// It connects on first use, and again at once when a connection that stood is lost.
+actor Subchannel {
+  private enum State {
+    case idle
+    case connecting
+    case ready(ClientConnection)
+    case backingOff(String)
+  }
+
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+  private let endpoint: Endpoint
+  private let settings: ChannelSettings
+  private var backoff: Backoff
+  private var state = State.idle
+  private var waiters: [CheckedContinuation<Void, Never>] = []
+  private var isClosed = false
+
+  init(_ endpoint: Endpoint, loop: EventLoop, settings: ChannelSettings, backoff: Backoff) {
+    self.endpoint = endpoint
+    self.loop = loop
+    self.settings = settings
+    self.backoff = backoff
+  }
+
+  /// The connection, if it stands.
+  var ready: ClientConnection? {
+    if case .ready(let connection) = state { return connection }
+    return nil
+  }
+
+  /// Waits for the connection.
+  ///
+  /// - Throws: ``ServiceError`` `.unavailable` with the last failure while backing off, unless
+  ///   `waitForReady`; `.deadlineExceeded` at the deadline.
+  func connection(
+    deadline: ContinuousClock.Instant,
+    waitForReady: Bool
+  ) async throws(ServiceError) -> ClientConnection {
+    while true {
+      switch state {
+      case .ready(let connection): return connection
+      case .idle: startConnecting()
+      case .backingOff(let reason) where !waitForReady:
+        throw .runtime(.unavailable, "\(endpoint) cannot be reached: \(reason)")
+      case .connecting, .backingOff: break
+      }
+      guard !isClosed else { throw .runtime(.unavailable, "the channel is closed") }
+      let left = ContinuousClock.now.duration(to: deadline)
+      guard left > .zero else {
+        throw .runtime(.deadlineExceeded, "no connection to \(endpoint) in time")
+      }
+      let timer = loop.schedule(after: left) { [self] in assumeIsolated { $0.wakeWaiters() } }
+      await withCheckedContinuation { waiters.append($0) }
+      timer.cancel()
+    }
+  }
+
+  /// Closes the connection for good.
+  func close() async {
+    isClosed = true
+    wakeWaiters()
+    if let connection = ready { await connection.close() }
+  }
+
+  private func startConnecting() {
+    guard !isClosed else { return }
+    state = .connecting
+    Task(executorPreference: loop) { [self] in await connect() }
+  }
+
+  /// Tries the addresses in turn, those of a name looked up afresh.
+  private func connect() async {
+    var failure = "no address"
+    do {
+      for address in try await endpoint.resolve(on: loop) {
+        let connection = ClientConnection(loop: loop, settings: settings) { [weak self] in
+          guard let self else { return }
+          // Called on the loop when the connection is gone.
+          assumeIsolated { $0.lost() }
+        }
+        switch await connection.open(address) {
+        case .success: return becomeReady(connection)
+        case .failure(let error): failure = "\(error)"
+        }
+      }
+    } catch {
+      failure = "\(error)"
+    }
+    rest(after: failure)
+  }
+
+  private func becomeReady(_ connection: ClientConnection) {
+    backoff.reset()
+    state = .ready(connection)
+    wakeWaiters()
+  }
+
+  private func lost() {
+    guard case .ready = state else { return }
+    state = .idle
+    startConnecting()
+  }
+
+  private func rest(after failure: String) {
+    state = .backingOff(failure)
+    wakeWaiters()
+    _ = loop.schedule(after: backoff.next(random: .random(in: 0...1))) { [self] in
+      assumeIsolated { $0.startConnecting() }
+    }
+  }
+
+  private func wakeWaiters() {
+    let woken = waiters
+    waiters = []
+    for waiter in woken { waiter.resume() }
+  }
+}

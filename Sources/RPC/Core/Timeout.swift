@@ -1,0 +1,33 @@
+/// The `grpc-timeout` header: 1 to 8 digits and a unit (grpc doc/PROTOCOL-HTTP2.md).
+enum TimeoutHeader {
+  /// Reads the header; nil when it is not of the form.
+  static func parse(_ text: UnsafeBufferPointer<UInt8>) -> Duration? {
+    guard (2...9).contains(text.count), let unit = text.last else { return nil }
+    var value: Int64 = 0
+    for byte in text.dropLast() {
+      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+      value = value * 10 + Int64(byte - UInt8(ascii: "0"))
+    }
+    switch unit {
+    case UInt8(ascii: "H"): return .seconds(value * 3_600)
+    case UInt8(ascii: "M"): return .seconds(value * 60)
+    case UInt8(ascii: "S"): return .seconds(value)
+    case UInt8(ascii: "m"): return .milliseconds(value)
+    case UInt8(ascii: "u"): return .microseconds(value)
+    case UInt8(ascii: "n"): return .nanoseconds(value)
+    default: return nil
+    }
+  }
+
+  /// Writes a duration in the finest unit that fits 8 digits, rounded up.
+  static func format(_ duration: Duration) -> String {
+    let (seconds, attoseconds) = max(duration, .zero).components
+    let nanoseconds = attoseconds / 1_000_000_000
+    let units: [(String, perSecond: Int64)] = [("u", 1_000_000), ("m", 1_000), ("S", 1)]
+    for (unit, perSecond) in units where seconds <= 99_999_999 / perSecond - 1 {
+      let fraction = (nanoseconds * perSecond + 999_999_999) / 1_000_000_000
+      return "\(seconds * perSecond + fraction)\(unit)"
+    }
+    return "\(min(seconds / 3_600 + 1, 99_999_999))H"
+  }
+}

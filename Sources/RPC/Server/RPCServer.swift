@@ -1,0 +1,135 @@
+package import EventLoop
+internal import HTTP2
+package import Net
+internal import Synchronization
+
+/// Answers RPCs on one listener.
+package final class RPCServer: Sendable {
+  /// What a server needs to know.
+  package struct Configuration: Sendable {
+    package var endpoint: Endpoint
+    /// Nil: clear text, for tests and benchmarks; then no caller is checked.
+    package var tls: TLSContext?
+    package var limits = RPCLimits()
+    package var interceptors: [any ServerInterceptor] = []
+    /// Told of connections that broke a rule, for logs and metrics.
+    package var onConnectionError: @Sendable (any Error) -> Void = { _ in }
+
+    package init(endpoint: Endpoint, tls: TLSContext?) {
+      self.endpoint = endpoint
+      self.tls = tls
+    }
+  }
+
+  /// Where the server listens.
+  package let address: SocketAddress
+  private let listener: Listener
+  private let core: ServerCore
+
+  /// Starts to listen and to answer.
+  package static func start(
+    _ configuration: Configuration,
+    registry: MethodRegistry,
+    group: EventLoopGroup
+  ) async throws(NetError) -> RPCServer {
+    let core = ServerCore(configuration, registry)
+    let listener = try await Listener.start(
+      on: configuration.endpoint, group: group, distribution: .roundRobin, tls: configuration.tls
+    ) { loop, _ in ServerConnection(loop: loop, server: core) }
+    return RPCServer(listener: listener, core: core)
+  }
+
+  private init(listener: Listener, core: ServerCore) {
+    self.listener = listener
+    self.core = core
+    address = listener.address
+  }
+
+  /// Accepts nothing new, lets running calls finish for at most `timeout`, then cancels them.
+  package func drain(timeout: Duration) async {
+    await listener.stop()
+    let open = core.connections.all
+    for connection in open { await connection.drain() }
+    let deadline = ContinuousClock.now + timeout
+    await core.connections.waitUntilEmpty(deadline: deadline)
+    for connection in core.connections.all { await connection.close() }
+  }
+}
+
+/// What all connections of a server share.
+final class ServerCore: Sendable {
+  let registry: MethodRegistry
+  let limits: RPCLimits
+  let interceptors: [any ServerInterceptor]
+  /// Whether a method's list of callers is enforced.
+  let requiresCaller: Bool
+  let connectionFailed: @Sendable (any Error) -> Void
+  let connections = ConnectionSet()
+
+  init(_ configuration: RPCServer.Configuration, _ registry: MethodRegistry) {
+    self.registry = registry
+    limits = configuration.limits
+    interceptors = configuration.interceptors
+    requiresCaller = configuration.tls != nil
+    connectionFailed = configuration.onConnectionError
+  }
+
+  /// The time a call gets: the caller's, else the method's, else ours; bounded for unary calls.
+  func timeout(of method: MethodDescriptor, asked: Duration?) -> Duration {
+    let fallback =
+      method.defaultTimeoutMilliseconds > 0
+      ? Duration.milliseconds(method.defaultTimeoutMilliseconds) : limits.defaultTimeout
+    let wanted = asked ?? fallback
+    return method.kind == .unary ? min(wanted, limits.maxUnaryTimeout) : wanted
+  }
+}
+
+/// The open connections of a server.
+final class ConnectionSet: Sendable {
+  private struct State {
+    var connections: [ObjectIdentifier: ServerConnection] = [:]
+    var waiters: [CheckedContinuation<Void, Never>] = []
+  }
+
+  private let state = Mutex(State())
+
+  var all: [ServerConnection] { state.withLock { Array($0.connections.values) } }
+
+  func add(_ connection: ServerConnection) {
+    state.withLock { $0.connections[ObjectIdentifier(connection)] = connection }
+  }
+
+  func remove(_ connection: ServerConnection) {
+    let waiters = state.withLock { state in
+      state.connections[ObjectIdentifier(connection)] = nil
+      guard state.connections.isEmpty else { return [CheckedContinuation<Void, Never>]() }
+      defer { state.waiters = [] }
+      return state.waiters
+    }
+    for waiter in waiters { waiter.resume() }
+  }
+
+  /// Returns when no connection is left, or at the deadline.
+  func waitUntilEmpty(deadline: ContinuousClock.Instant) async {
+    let timer = Task {
+      try await ContinuousClock().sleep(until: deadline)
+      releaseWaiters()
+    }
+    await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+      let isEmpty = state.withLock { state in
+        if !state.connections.isEmpty { state.waiters.append(done) }
+        return state.connections.isEmpty
+      }
+      if isEmpty { done.resume() }
+    }
+    timer.cancel()
+  }
+
+  private func releaseWaiters() {
+    let waiters = state.withLock { state in
+      defer { state.waiters = [] }
+      return state.waiters
+    }
+    for waiter in waiters { waiter.resume() }
+  }
+}

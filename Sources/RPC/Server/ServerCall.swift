@@ -1,0 +1,105 @@
+internal import EventLoop
+internal import HTTP2
+
+/// One call on a server's connection: what came in, and how far its answer is.
+///
+///     receiving → running → finished
+///
+/// HTTP/2 events are only recorded here; the connection acts on them after the session returned.
+// @unchecked: touched by its connection alone, on the connection's loop; streams hold it as a ticket.
+final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
+  enum State { case receiving, running, finished }
+
+  let stream: HTTP2Stream
+  let touched: TouchedCalls
+  private var deframer: MessageDeframer
+
+  var state = State.receiving
+  var head: HeaderBlock?
+  var isHeadOversized = false
+  var messages: [[UInt8]] = []
+  var unconsumed = 0
+  var isEnded = false
+  var closeCode: HTTP2ErrorCode?
+  var failure: ServiceError?
+
+  var method: Method?
+  var context: ServerContext?
+  var started = ContinuousClock.Instant.now
+  var task: Task<Void, Never>?
+  var deadlineTimer: LoopTimer?
+  var didSendHeaders = false
+  var reader: CheckedContinuation<[UInt8]?, any Error>?
+  var writer: CheckedContinuation<Void, any Error>?
+  fileprivate var isTouched = false
+
+  init(stream: HTTP2Stream, touched: TouchedCalls, limits: RPCLimits) {
+    self.stream = stream
+    self.touched = touched
+    deframer = MessageDeframer(maxMessageBytes: limits.maxReceiveMessageBytes)
+  }
+
+  var isUnary: Bool { method?.descriptor.kind == .unary }
+
+  // MARK: HTTP2StreamHandler
+
+  func stream(_ stream: HTTP2Stream, didReceiveHeaders block: HeaderBlock) {
+    // A second block is the client's trailers, which gRPC does not use.
+    guard head == nil else { return }
+    head = block
+    touched.add(self)
+  }
+
+  func streamDidReceiveOversizedHeaders(_ stream: HTTP2Stream) {
+    isHeadOversized = true
+    touched.add(self)
+  }
+
+  func stream(_ stream: HTTP2Stream, didReceiveData bytes: UnsafeRawBufferPointer) {
+    unconsumed += bytes.count
+    touched.add(self)
+    guard failure == nil, state != .finished else { return }
+    do {
+      try deframer.receive(bytes) { messages.append($0) }
+    } catch {
+      failure = error.error
+    }
+  }
+
+  func streamDidReceiveEnd(_ stream: HTTP2Stream) {
+    isEnded = true
+    if failure == nil, !deframer.isAtBoundary {
+      failure = .runtime(.internalError, "the stream ended inside a message")
+    }
+    touched.add(self)
+  }
+
+  func streamDidDrain(_ stream: HTTP2Stream) {
+    writer?.resume()
+    writer = nil
+  }
+
+  func stream(_ stream: HTTP2Stream, didClose code: HTTP2ErrorCode) {
+    closeCode = code
+    touched.add(self)
+  }
+}
+
+/// Calls of one connection that something happened to since the connection last looked.
+final class TouchedCalls {
+  private var calls: [ServerCall] = []
+
+  func add(_ call: ServerCall) {
+    guard !call.isTouched else { return }
+    call.isTouched = true
+    calls.append(call)
+  }
+
+  var isEmpty: Bool { calls.isEmpty }
+
+  func take() -> [ServerCall] {
+    defer { calls.removeAll(keepingCapacity: true) }
+    for call in calls { call.isTouched = false }
+    return calls
+  }
+}

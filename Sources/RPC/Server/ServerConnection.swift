@@ -1,0 +1,371 @@
+internal import EventLoop
+internal import HTTP2
+internal import Net
+
+/// One connection of a server: drives the HTTP/2 session and runs the handlers of its calls.
+actor ServerConnection: TransportDelegate {
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+  let server: ServerCore
+  private var transport: Transport?
+  private var session: HTTP2Session?
+  private let touched = TouchedCalls()
+  /// Calls that began in this turn: those still running at its end get a deadline timer.
+  private var unarmed: [ServerCall] = []
+  private var runningCalls = 0
+  private var isDraining = false
+
+  init(loop: EventLoop, server: ServerCore) {
+    self.loop = loop
+    self.server = server
+  }
+
+  // MARK: Transport
+
+  nonisolated func transportDidOpen(_ transport: Transport) {
+    assumeIsolated { $0.open(transport) }
+  }
+
+  nonisolated func transport(_ transport: Transport, didReceive bytes: UnsafeRawBufferPointer) {
+    // The bytes are used before the call returns.
+    nonisolated(unsafe) let bytes = bytes
+    assumeIsolated { $0.receive(bytes) }
+  }
+
+  nonisolated func transportDidReceiveEOF(_ transport: Transport) {
+    transport.close()
+  }
+
+  nonisolated func transport(_ transport: Transport, fill buffer: inout OutputBuffer) {
+    withUnsafeMutablePointer(to: &buffer) { buffer in
+      nonisolated(unsafe) let buffer = buffer
+      assumeIsolated { $0.fill(&buffer.pointee) }
+    }
+  }
+
+  nonisolated func transportDidClose(_ transport: Transport, error: NetError?) {
+    assumeIsolated { $0.closed() }
+  }
+
+  private func open(_ transport: Transport) {
+    self.transport = transport
+    do {
+      let session = try HTTP2Session(role: .server, limits: server.limits.http2)
+      session.onStreamOpened = { [touched, limits = server.limits] stream in
+        stream.handler = ServerCall(stream: stream, touched: touched, limits: limits)
+      }
+      self.session = session
+      server.connections.add(self)
+      transport.setNeedsFlush()
+    } catch {
+      transport.close()
+    }
+  }
+
+  private func receive(_ bytes: UnsafeRawBufferPointer) {
+    guard let session else { return }
+    do {
+      try session.receive(bytes)
+    } catch {
+      server.connectionFailed(error)
+      transport?.closeAfterFlush()
+    }
+    advanceCalls()
+    transport?.setNeedsFlush()
+  }
+
+  private func fill(_ buffer: inout OutputBuffer) {
+    armDeadlines()
+    guard let session else { return }
+    do {
+      try session.fill(&buffer)
+    } catch {
+      transport?.close()
+      return
+    }
+    // Closing of streams is noticed while sending, too.
+    if !touched.isEmpty { advanceCalls() }
+    if session.isFinished { transport?.closeAfterFlush() }
+  }
+
+  private func closed() {
+    session?.closeAllStreams(.cancel)
+    advanceCalls()
+    session = nil
+    transport = nil
+    server.connections.remove(self)
+  }
+
+  // MARK: Calls
+
+  private func advanceCalls() {
+    while !touched.isEmpty {
+      for call in touched.take() { advance(call) }
+    }
+  }
+
+  private func advance(_ call: ServerCall) {
+    if call.closeCode != nil { return abandon(call) }
+    if call.state == .receiving { begin(call) }
+    if let failure = call.failure, call.state != .finished { fail(call, failure) }
+    feed(call)
+  }
+
+  /// Starts the handler: of a unary call when its message is complete, of others at once.
+  private func begin(_ call: ServerCall) {
+    if call.context == nil {
+      do {
+        try admit(call)
+      } catch {
+        return refuse(call, error)
+      }
+    }
+    guard call.state == .receiving, let method = call.method, let context = call.context else {
+      return
+    }
+    switch method.body {
+    case .unary(let body):
+      guard call.isEnded || call.messages.count > 1 || call.failure != nil else { return }
+      if let failure = call.failure { return fail(call, failure) }
+      guard call.messages.count == 1, let message = call.messages.popLast() else {
+        return fail(call, .runtime(.unimplemented, "a unary call takes exactly one message"))
+      }
+      run(call) { try await body(message, context) }
+    case .stream(let body):
+      let requests = RawRequestStream(connection: self, call: call)
+      let responses = RawResponseWriter(connection: self, call: call)
+      run(call) {
+        try await body(requests, responses, context)
+        return nil
+      }
+    }
+  }
+
+  /// Runs a handler on the loop; what it returns or throws ends the call.
+  private func run(_ call: ServerCall, _ body: @escaping @Sendable () async throws -> [UInt8]?) {
+    call.state = .running
+    runningCalls += 1
+    unarmed.append(call)
+    call.task = Task(executorPreference: loop) { [self] in
+      do {
+        await complete(call, try await body())
+      } catch {
+        await fail(call, .wrapping(error))
+      }
+    }
+  }
+
+  /// Reads the head: which method, whether the caller may, until when.
+  private func admit(_ call: ServerCall) throws(CallRefusal) {
+    if call.isHeadOversized { throw .http(431) }
+    guard let head = call.head else { return }
+    let request = try RequestHead(head)
+    guard let method = request.path(of: head, { server.registry.method(at: $0) }) else {
+      throw .status(.runtime(.unimplemented, "unknown method \(head.value(of: ":path") ?? "")"))
+    }
+    let caller = transport?.peerService
+    guard !server.requiresCaller || method.allows(caller) else {
+      throw .status(
+        .runtime(.permissionDenied, "\(caller ?? "an unnamed peer") may not call this method"))
+    }
+    if isDraining { throw .status(.runtime(.unavailable, "the server is shutting down")) }
+    call.method = method
+    let context = ServerContext(
+      method: method.descriptor, caller: caller, metadata: Metadata(head),
+      deadline: call.started + server.timeout(of: method.descriptor, asked: request.timeout),
+      loop: loop, hopMargin: server.limits.hopMargin)
+    call.context = context
+    do {
+      for interceptor in server.interceptors { try interceptor.callWillStart(context) }
+    } catch {
+      throw .status(error)
+    }
+  }
+
+  /// Gives a streaming handler its next message, and the peer its window back.
+  private func feed(_ call: ServerCall) {
+    if let reader = call.reader {
+      if !call.messages.isEmpty {
+        call.reader = nil
+        reader.resume(returning: call.messages.removeFirst())
+      } else if call.isEnded {
+        call.reader = nil
+        reader.resume(returning: nil)
+      }
+    }
+    let mayConsume = call.isUnary || call.messages.count < server.limits.maxBufferedMessages
+    guard call.unconsumed > 0, mayConsume || call.state == .finished else { return }
+    session?.consume(call.stream, call.unconsumed)
+    call.unconsumed = 0
+    transport?.setNeedsFlush()
+  }
+
+  func nextMessage(of call: ServerCall) async throws -> [UInt8]? {
+    try checkRunning(call)
+    if !call.messages.isEmpty {
+      let message = call.messages.removeFirst()
+      feed(call)
+      return message
+    }
+    if call.isEnded { return nil }
+    return try await withCheckedThrowingContinuation { call.reader = $0 }
+  }
+
+  func send(_ frame: [UInt8], on call: ServerCall) async throws {
+    try checkRunning(call)
+    guard let session else { throw ServiceError.runtime(.cancelled, "the client has gone") }
+    var frame = frame
+    RPCFraming.seal(&frame)
+    startResponse(call)
+    let hasRoom = session.send(call.stream, frame)
+    transport?.setNeedsFlush()
+    guard !hasRoom else { return }
+    try await withCheckedThrowingContinuation { call.writer = $0 }
+  }
+
+  private func checkRunning(_ call: ServerCall) throws(ServiceError) {
+    guard call.state == .running, call.closeCode == nil else {
+      throw call.failure ?? .runtime(.cancelled, "the call has ended")
+    }
+  }
+
+  // MARK: Answers
+
+  private func startResponse(_ call: ServerCall) {
+    guard !call.didSendHeaders else { return }
+    call.didSendHeaders = true
+    session?.submitResponse(
+      call.stream, ResponseHead.block(adding: call.context?.takeHeaders()), endStream: false)
+  }
+
+  /// Sends the reply of a unary call, or the end of a stream.
+  private func complete(_ call: ServerCall, _ reply: [UInt8]?) {
+    guard call.state == .running, let session, call.closeCode == nil else { return end(call, nil) }
+    startResponse(call)
+    if var frame = reply {
+      RPCFraming.seal(&frame)
+      session.send(call.stream, frame)
+    }
+    session.finish(call.stream, trailers: ResponseHead.okTrailers)
+    stopReceiving(call)
+    end(call, nil)
+  }
+
+  private func fail(_ call: ServerCall, _ error: ServiceError) {
+    guard call.state != .finished else { return }
+    call.failure = error
+    if call.closeCode == nil, let session {
+      var trailers = call.didSendHeaders ? HeaderBlock() : ResponseHead.trailersOnly
+      if !call.didSendHeaders, let headers = call.context?.takeHeaders() {
+        trailers.append(contentsOf: headers)
+      }
+      StatusDetails.append(error, to: &trailers)
+      if call.didSendHeaders {
+        session.finish(call.stream, trailers: trailers)
+      } else {
+        session.submitResponse(call.stream, trailers, endStream: true)
+      }
+      stopReceiving(call)
+    }
+    end(call, error)
+    call.task?.cancel()
+  }
+
+  /// Answers a call that never became one.
+  private func refuse(_ call: ServerCall, _ refusal: CallRefusal) {
+    switch refusal {
+    case .status(let error): fail(call, error)
+    case .http(let status):
+      session?.submitResponse(call.stream, [":status": String(status)], endStream: true)
+      stopReceiving(call)
+      end(call, .runtime(.internalError, "HTTP status \(status)"))
+    }
+  }
+
+  /// After an early answer the rest of the request is of no use (RFC 9113 §8.1).
+  private func stopReceiving(_ call: ServerCall) {
+    call.stream.resetsAfterEnd = !call.isEnded
+    if call.unconsumed > 0 {
+      session?.consume(call.stream, call.unconsumed)
+      call.unconsumed = 0
+    }
+    transport?.setNeedsFlush()
+  }
+
+  /// The client reset the call, or the connection is lost.
+  private func abandon(_ call: ServerCall) {
+    guard call.state != .finished else { return }
+    end(call, .runtime(.cancelled, "the client cancelled the call"))
+    call.task?.cancel()
+  }
+
+  /// The one place where a call ends.
+  private func end(_ call: ServerCall, _ error: ServiceError?) {
+    guard call.state != .finished else { return }
+    if call.state == .running { runningCalls -= 1 }
+    call.state = .finished
+    call.deadlineTimer?.cancel()
+    let gone = error ?? .runtime(.cancelled, "the call has ended")
+    call.reader?.resume(throwing: gone)
+    call.reader = nil
+    call.writer?.resume(throwing: gone)
+    call.writer = nil
+    call.messages = []
+    if let context = call.context {
+      let duration = call.started.duration(to: .now)
+      for interceptor in server.interceptors {
+        interceptor.callDidEnd(context, error: error, duration: duration)
+      }
+    }
+    if isDraining, runningCalls == 0 { finishDraining() }
+  }
+
+  // MARK: Deadlines
+
+  private func armDeadlines() {
+    guard !unarmed.isEmpty else { return }
+    for call in unarmed where call.state == .running {
+      guard let deadline = call.context?.deadline else { continue }
+      call.deadlineTimer = loop.schedule(after: ContinuousClock.now.duration(to: deadline)) {
+        [self] in
+        assumeIsolated {
+          $0.fail(call, .runtime(.deadlineExceeded, "the deadline has passed"))
+          $0.transport?.setNeedsFlush()
+        }
+      }
+    }
+    unarmed.removeAll(keepingCapacity: true)
+  }
+
+  // MARK: Drain
+
+  /// Tells the peer to go elsewhere; running calls go on (RFC 9113 §6.8).
+  func drain() {
+    guard !isDraining else { return }
+    session?.announceShutdown()
+    transport?.setNeedsFlush()
+    _ = loop.schedule(after: Self.drainNotice) { [self] in
+      assumeIsolated { $0.refuseNewCalls() }
+    }
+  }
+
+  /// Time for the first GOAWAY to reach the peer before calls are refused.
+  private static let drainNotice = Duration.milliseconds(100)
+
+  private func refuseNewCalls() {
+    isDraining = true
+    session?.goAway()
+    transport?.setNeedsFlush()
+    if runningCalls == 0 { finishDraining() }
+  }
+
+  private func finishDraining() {
+    transport?.closeAfterFlush()
+  }
+
+  /// Ends the connection and cancels what still runs.
+  func close() {
+    transport?.close()
+  }
+}

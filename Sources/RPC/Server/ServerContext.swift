@@ -1,0 +1,76 @@
+package import EventLoop
+internal import HTTP2
+internal import Synchronization
+
+/// What a handler knows about the call that it answers.
+package final class ServerContext: Sendable {
+  package let method: MethodDescriptor
+  /// Service named by the caller's certificate; nil on a plain connection.
+  package let caller: String?
+  package let metadata: Metadata
+  /// When the caller stops waiting; the handler's task is cancelled then.
+  package let deadline: ContinuousClock.Instant
+  /// The loop that the handler runs on.
+  package let loop: EventLoop
+
+  private let hopMargin: Duration
+  private let headers = Mutex<HeaderBlock?>(nil)
+
+  package init(
+    method: MethodDescriptor,
+    caller: String?,
+    metadata: Metadata,
+    deadline: ContinuousClock.Instant,
+    loop: EventLoop,
+    hopMargin: Duration = .milliseconds(20)
+  ) {
+    self.method = method
+    self.caller = caller
+    self.metadata = metadata
+    self.deadline = deadline
+    self.loop = loop
+    self.hopMargin = hopMargin
+  }
+
+  /// On whose behalf the call is made; nil for an anonymous one.
+  package var principal: Principal? { Principal(metadata) }
+
+  /// Identifier of the public request, for logs.
+  package var requestID: String? { metadata["x-request-id"] }
+
+  /// Address of the public client.
+  package var clientAddress: String? { metadata["x-oneshot-client-address"] }
+
+  /// The client's `Idempotency-Key`.
+  package var idempotencyKey: String? { metadata["idempotency-key"] }
+
+  /// Where a client resumes a stream of events.
+  package var lastEventID: String? { metadata["last-event-id"] }
+
+  /// Options for calls made on behalf of this one: less time, the same identity.
+  package var callOptions: CallOptions {
+    var options = CallOptions(deadline: deadline - hopMargin)
+    for name in Self.propagated {
+      if let value = metadata[name] { options.metadata.append((name.description, value)) }
+    }
+    return options
+  }
+
+  private static let propagated: [StaticString] = [
+    "x-request-id", "traceparent", "tracestate", "x-oneshot-user-id", "x-oneshot-session-id",
+    "x-oneshot-role", "x-oneshot-client-address",
+  ]
+
+  /// Adds a field to the reply's headers; no effect once a first message was sent.
+  package func setHeader(_ name: String, _ value: String) {
+    headers.withLock { headers in
+      var block = headers ?? HeaderBlock()
+      block.append(name, value)
+      headers = block
+    }
+  }
+
+  func takeHeaders() -> HeaderBlock? {
+    headers.withLock { $0 }
+  }
+}

@@ -1,0 +1,81 @@
+package import Protobuf
+
+/// The messages that a client sends, as bytes. One consumer.
+package struct RawRequestStream: AsyncSequence, Sendable {
+  package typealias Element = [UInt8]
+  let connection: ServerConnection
+  let call: ServerCall
+
+  package struct AsyncIterator: AsyncIteratorProtocol {
+    fileprivate let stream: RawRequestStream
+
+    /// The next message, nil after the last one.
+    ///
+    /// - Throws: ``ServiceError`` when the call was cancelled, timed out or broke the protocol.
+    package func next() async throws -> [UInt8]? {
+      try await stream.connection.nextMessage(of: stream.call)
+    }
+  }
+
+  package func makeAsyncIterator() -> AsyncIterator { AsyncIterator(stream: self) }
+}
+
+/// Sends framed messages to a client; waits while the client is slow.
+package struct RawResponseWriter: Sendable {
+  let connection: ServerConnection
+  let call: ServerCall
+
+  /// Queues one unsealed frame and waits until there is room for another.
+  ///
+  /// - Throws: ``ServiceError`` `.cancelled` when the client has gone.
+  package func send(_ frame: [UInt8]) async throws {
+    try await connection.send(frame, on: call)
+  }
+}
+
+/// The messages that a client sends. One consumer.
+package struct RequestStream<Message: ProtobufMessage>: AsyncSequence, Sendable {
+  package typealias Element = Message
+  private let raw: RawRequestStream
+
+  package init(_ raw: RawRequestStream) { self.raw = raw }
+
+  package struct AsyncIterator: AsyncIteratorProtocol {
+    fileprivate let raw: RawRequestStream.AsyncIterator
+
+    /// The next message, nil after the last one.
+    package func next() async throws -> Message? {
+      guard let bytes = try await raw.next() else { return nil }
+      return try Message(decodingCall: bytes)
+    }
+  }
+
+  package func makeAsyncIterator() -> AsyncIterator {
+    AsyncIterator(raw: raw.makeAsyncIterator())
+  }
+}
+
+/// Sends messages to a client; waits while the client is slow.
+package struct ResponseWriter<Message: ProtobufMessage>: Sendable {
+  private let raw: RawResponseWriter
+
+  package init(_ raw: RawResponseWriter) { self.raw = raw }
+
+  /// Sends one message.
+  package func send(_ message: Message) async throws {
+    try await raw.send(message.encoded(reserving: RPCFraming.prefixLength))
+  }
+}
+
+extension ProtobufMessage {
+  /// Decodes a message of a call; what is wrong with it is the peer's fault.
+  package init(decodingCall bytes: [UInt8]) throws(ServiceError) {
+    do {
+      try self.init(decoding: bytes)
+    } catch {
+      throw ServiceError(
+        code: .internalError, reason: "MALFORMED_MESSAGE",
+        message: "cannot decode \(Self.fullName): \(error)")
+    }
+  }
+}
