@@ -44,7 +44,8 @@ CREATE FUNCTION hold_credits(
   p_consents text[], p_starting bigint, p_lifetime interval, p_now timestamptz,
   OUT outcome text, OUT hold_state text, OUT repeated boolean, OUT amount bigint,
   OUT balance bigint, OUT expires_at timestamptz, OUT jobs_today integer,
-  OUT concurrent_now integer, OUT resets_at timestamptz, OUT plan_code text, OUT daily_jobs integer,
+  OUT concurrent_now integer, OUT resets_at timestamptz, OUT decided_at timestamptz,
+  OUT plan_code text, OUT daily_jobs integer,
   OUT concurrent_jobs integer, OUT max_side integer, OUT queue_class smallint, OUT watermark text,
   OUT nsfw_mode text, OUT face_swap_consents text[], OUT consumes_credits boolean,
   OUT features text[], OUT plan_expires_at timestamptz
@@ -60,6 +61,7 @@ BEGIN
   SELECT * INTO v_accounts FROM lock_accounts(p_user, p_starting, v_now);
   balance := v_accounts.available;
   repeated := false;
+  decided_at := v_now;
   resets_at := (v_day + 1)::timestamp AT TIME ZONE 'UTC';
 
   SELECT e.plan_code, e.expires_at INTO plan_code, plan_expires_at FROM entitlement_at(p_user, v_now) e;
