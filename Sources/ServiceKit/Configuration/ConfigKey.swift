@@ -61,11 +61,13 @@ extension ConfigKey {
     "JOBS_TARGET", "host:port[,host:port] of JobSvc.", default: "127.0.0.1:7103")
   package static let gpuTarget = ConfigKey(
     "GPU_TARGET", "host:port[,host:port] of GPUGateway.", default: "127.0.0.1:7104")
+  package static let faultPoint = ConfigKey(
+    "FAULT_POINT", "Development only: the process kills itself where the point of this name is.")
 
   /// All of them, in the order of the documentation.
   package static let common: [ConfigKey] = [
     environment, logLevel, databaseURL, redisURL, rpcListen, adminListen, tlsCAFile,
     tlsCertificateFile, tlsKeyFile, loops, drainSeconds, authTarget, billingTarget, jobsTarget,
-    gpuTarget,
+    gpuTarget, faultPoint,
   ]
 }

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Logging
 
 /// Reads typed values and gathers every problem instead of stopping at the first.
 ///
@@ -122,6 +123,22 @@ package struct ConfigurationReader {
     }
     // Editors end files with a newline that is no part of the secret.
     return String(text.reversed().drop { $0.isNewline }.reversed())
+  }
+
+  /// The keys for people: name, default and meaning.
+  package static func documentation(of keys: [ConfigKey]) -> String {
+    keys.map { key in
+      let fallback = key.defaultValue.map { "=\($0)" } ?? ""
+      let file = key.isSecret ? " (or \(key.fileKeyName))" : ""
+      return "\(key.name)\(fallback)\(file)\n    \(key.summary)"
+    }.joined(separator: "\n")
+  }
+
+  /// The report as fields of one log line.
+  var logged: Logger.Metadata {
+    Dictionary(used.map { ($0.key.name, .string($0.key.isSecret ? "<redacted>" : $0.value)) }) {
+      first, _ in first
+    }
   }
 
   /// Key, printed value and source of everything that was read; secrets are hidden.

@@ -56,6 +56,8 @@ package struct CommonConfiguration: Sendable {
   package let loops: Int
   /// Time for running work after SIGTERM.
   package let drain: Duration
+  /// Where a test wants the process to die; obeyed in development only.
+  package let faultPoint: String?
   /// Addresses of the services that can be called.
   package let targets: [ServiceName: [Endpoint]]
 
@@ -76,6 +78,10 @@ package struct CommonConfiguration: Sendable {
     tlsKeyFile = reader.string(.tlsKeyFile)
     loops = reader.int(.loops, in: 0...256)
     drain = reader.seconds(.drainSeconds, in: 0...600)
+    faultPoint = reader.optionalString(.faultPoint)
+    if faultPoint != nil, environment == .production {
+      reader.problem(.faultPoint, "has no place in production")
+    }
     targets = [
       .auth: reader.targets(.authTarget),
       .billing: reader.targets(.billingTarget),

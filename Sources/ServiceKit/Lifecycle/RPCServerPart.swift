@@ -1,0 +1,52 @@
+internal import EventLoop
+internal import Logging
+internal import Net
+internal import RPC
+internal import Synchronization
+
+/// The service's RPC server with mutual TLS, health and reflection.
+final class RPCServerPart: DrainableServer {
+  let name = "rpc"
+  private let endpoint: Endpoint
+  private let registry: MethodRegistry
+  private let common: CommonConfiguration
+  private let group: EventLoopGroup
+  private let observer: RPCObserver
+  private let logger: Logger
+  private let server = Mutex<RPCServer?>(nil)
+
+  init(
+    endpoint: Endpoint,
+    registry: MethodRegistry,
+    common: CommonConfiguration,
+    group: EventLoopGroup,
+    observer: RPCObserver,
+    logger: Logger
+  ) {
+    self.endpoint = endpoint
+    self.registry = registry
+    self.common = common
+    self.group = group
+    self.observer = observer
+    self.logger = logger
+  }
+
+  func start() async throws {
+    let tls = try TLSContext(
+      .mutual(
+        .server, certificateFile: common.tlsCertificateFile, keyFile: common.tlsKeyFile,
+        authorityFile: common.tlsCAFile))
+    var configuration = RPCServer.Configuration(endpoint: endpoint, tls: tls)
+    configuration.interceptors = [observer]
+    configuration.onConnectionError = { [logger] error in
+      logger.warning("RPC connection ended", metadata: ["error": "\(error)"])
+    }
+    let started = try await RPCServer.start(configuration, registry: registry, group: group)
+    logger.info("listening", metadata: ["rpc": "\(started.address)"])
+    server.withLock { $0 = started }
+  }
+
+  func drain(within limit: Duration) async {
+    await server.withLock { $0 }?.drain(timeout: limit)
+  }
+}
