@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # One service of a stack:
-#   service.sh start | launch | stop | restart | kill | health | status | env  <name>
+#   service.sh start | launch | await | stop | restart | kill | health | status | env  <name>
 #   service.sh ctl [arguments]      runs the operators' tool `oneshot` against this stack
 #
 # `start` waits until the service is ready, `launch` does not. Any key of a service can be set
@@ -83,7 +83,8 @@ await() {
 if [ "$ACTION" = ctl ]; then
   shift
   file=$(render ctl)
-  exec env ONESHOT_ENV_FILE="$file" "$BINARIES/oneshot" "$@"
+  exec env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 TERM="${TERM:-dumb}" ONESHOT_ENV_FILE="$file" \
+    "$BINARIES/oneshot" "$@"
 fi
 
 [ -n "$NAME" ] && { [ "$NAME" = ctl ] || [ -n "${EXECUTABLES[$NAME]+set}" ]; } ||

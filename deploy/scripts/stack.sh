@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole stack: stack.sh up | down [--keep] | status | logs [names…] | urls
+# The whole stack: stack.sh up | down [--keep] | status | logs [names…] | running | info
 #
 # `up` either leaves everything ready or nothing running. `down` leaves no process and no data
 # behind (with --keep, the data stays for the next `up`); logs stay until the next `up`.
@@ -39,7 +39,7 @@ up() {
 }
 
 stop_everything() {
-  local index pids=()
+  local index
   for ((index = ${#SERVICES[@]} - 1; index >= 0; index--)); do
     stop_process "${SERVICES[index]}" 15
   done
@@ -80,12 +80,19 @@ logs() {
   tail -n "${LINES_SHOWN:-40}" "${files[@]}"
 }
 
+# Places and ports as KEY=value lines, for programs that work on the stack.
+info() {
+  local name
+  printf '%s\n' "STATE=$STATE" "LOGS=$LOGS" "CERTS=$CERTS" "BINARIES=$BINARIES"
+  for name in "${!PORTS[@]}"; do echo "PORT_$name=${PORTS[$name]}"; done
+}
+
 case ${1:-} in
   up) up ;;
   down) shift; down "$@" ;;
   status) status ;;
   logs) shift; logs "$@" ;;
-  url) echo "http://127.0.0.1:${PORTS[EDGE]}" ;;
+  info) info ;;
   running) [ -n "$(running)" ] ;;
-  *) die "usage: stack.sh up | down [--keep] | status | logs [names] | url | running" ;;
+  *) die "usage: stack.sh up | down [--keep] | status | logs [names] | running | info" ;;
 esac

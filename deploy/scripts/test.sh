@@ -61,9 +61,7 @@ e2e() {
   local venv
   step build-release "$SCRIPTS/build.sh" release
   venv=$("$SCRIPTS/venv.sh")
-  # Callers of the tests say where they come from, so that each has rates of its own; a lost
-  # worker is noticed within seconds instead of half a minute.
-  export ONESHOT_EDGE_TRUSTED_PROXIES=127.0.0.1/32
+  # A lost worker is noticed within seconds instead of half a minute.
   export ONESHOT_JOBS_LEASE_SECONDS=4 ONESHOT_JOBS_RETRY_DELAYS=1,2
   step stack "$SCRIPTS/stack.sh" up
   say "end-to-end tests"
