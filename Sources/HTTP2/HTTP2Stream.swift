@@ -31,13 +31,15 @@ package final class HTTP2Stream {
   /// (RFC 9113 §8.1).
   package var resetsAfterEnd = false
 
+  /// More bytes are queued than the limits like: the producer waits for `streamDidDrain`.
+  package internal(set) var isAboveHighWater = false
+
   /// Place in the session's list.
   var slot = 0
   var incoming = HeaderBlock()
   var isOversized = false
   var body = OutboundBody()
   var isDeferred = false
-  var isAboveHighWater = false
 
   init(id: Int32) { self.id = id }
 

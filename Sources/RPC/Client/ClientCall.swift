@@ -45,9 +45,16 @@ final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
     return unconsumed
   }
 
-  /// Sets the continuation that is resumed when something changed.
-  func waitForEvent(_ done: CheckedContinuation<Void, Never>) { reader = done }
-  func waitForRoom(_ done: CheckedContinuation<Void, Never>) { writer = done }
+  /// Resumes `done` at the next event, or at once when `condition` holds already: a task that does not
+  /// prefer the connection's loop is suspended between its own check and this one.
+  func wait(_ done: CheckedContinuation<Void, Never>, unless condition: (ClientCall) -> Bool) {
+    if isEnded || condition(self) { done.resume() } else { reader = done }
+  }
+
+  /// Resumes `done` when the stream takes more bytes.
+  func waitForRoom(_ done: CheckedContinuation<Void, Never>) {
+    if isEnded || stream?.isAboveHighWater != true { done.resume() } else { writer = done }
+  }
 
   /// Ends the call; the first end counts.
   func end(_ result: Result<Void, ServiceError>) {

@@ -160,7 +160,7 @@ actor ClientConnection: TransportDelegate {
   /// Runs a unary call to its end.
   func unary(_ call: ClientCall) async throws(ServiceError) -> RPCReply {
     while !call.isEnded {
-      await withCheckedContinuation { call.waitForEvent($0) }
+      await withCheckedContinuation { call.wait($0) { _ in false } }
     }
     forget(call)
     if case .failure(let error) = call.outcome { throw error }
@@ -184,7 +184,7 @@ actor ClientConnection: TransportDelegate {
         try outcome.get()
         return nil
       }
-      await withCheckedContinuation { call.waitForEvent($0) }
+      await withCheckedContinuation { call.wait($0) { !$0.messages.isEmpty } }
     }
   }
 
@@ -194,7 +194,7 @@ actor ClientConnection: TransportDelegate {
       if let headers = call.headers { return Metadata(headers) }
       if case .failure(let error) = call.outcome { throw error }
       if call.isEnded { return Metadata([:]) }
-      await withCheckedContinuation { call.waitForEvent($0) }
+      await withCheckedContinuation { call.wait($0) { $0.headers != nil } }
     }
   }
 

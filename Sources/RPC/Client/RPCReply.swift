@@ -38,7 +38,7 @@ package struct RawClientStream: AsyncSequence, Sendable {
     fileprivate let stream: RawClientStream
 
     /// The next message, nil after the last one. A cancelled task cancels the call.
-    package func next() async throws -> [UInt8]? {
+    package mutating func next() async throws -> [UInt8]? {
       let stream = self.stream
       return try await withTaskCancellationHandler {
         try await stream.connection.nextMessage(of: stream.call)
@@ -82,10 +82,10 @@ package struct ResponseStream<Message: ProtobufMessage>: AsyncSequence, Sendable
   package func cancel() async { await raw.cancel() }
 
   package struct AsyncIterator: AsyncIteratorProtocol {
-    fileprivate let raw: RawClientStream.AsyncIterator
+    fileprivate var raw: RawClientStream.AsyncIterator
 
     /// The next message, nil after the last one.
-    package func next() async throws -> Message? {
+    package mutating func next() async throws -> Message? {
       guard let bytes = try await raw.next() else { return nil }
       return try Message(decodingCall: bytes)
     }

@@ -60,8 +60,19 @@ actor Subchannel {
         throw .runtime(.deadlineExceeded, "no connection to \(endpoint) in time")
       }
       let timer = loop.schedule(after: left) { [self] in assumeIsolated { $0.wakeWaiters() } }
-      await withCheckedContinuation { waiters.append($0) }
+      await withCheckedContinuation { done in
+        // Checked again: a task that does not prefer this loop is suspended before the closure runs.
+        if mayChange { waiters.append(done) } else { done.resume() }
+      }
       timer.cancel()
+    }
+  }
+
+  /// Whether somebody will wake those who wait.
+  private var mayChange: Bool {
+    switch state {
+    case .connecting, .backingOff: !isClosed
+    case .idle, .ready: false
     }
   }
 

@@ -64,8 +64,8 @@ enum StatusDetails {
     return status.encoded()
   }
 
-  private static func any(_ message: some ProtobufMessage) -> GoogleProtobuf.`Any` {
-    var any = GoogleProtobuf.`Any`()
+  private static func any(_ message: some ProtobufMessage) -> GoogleProtobuf.AnyMessage {
+    var any = GoogleProtobuf.AnyMessage()
     any.typeUrl = typePrefix + type(of: message).fullName
     any.value = message.encoded()
     return any

@@ -29,8 +29,8 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
   var task: Task<Void, Never>?
   var deadlineTimer: LoopTimer?
   var didSendHeaders = false
-  var reader: CheckedContinuation<[UInt8]?, any Error>?
-  var writer: CheckedContinuation<Void, any Error>?
+  private var reader: CheckedContinuation<Void, Never>?
+  private var writer: CheckedContinuation<Void, Never>?
   fileprivate var isTouched = false
 
   init(stream: HTTP2Stream, touched: TouchedCalls, limits: RPCLimits) {
@@ -40,6 +40,37 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
   }
 
   var isUnary: Bool { method?.descriptor.kind == .unary }
+
+  // MARK: Waiting. Conditions are checked here, inside the continuation: a task that does not prefer
+  // the connection's loop is suspended between its own check and this one.
+
+  func waitForMessage(_ done: CheckedContinuation<Void, Never>) {
+    reader = done
+    wakeReader()
+  }
+
+  func waitForRoom(_ done: CheckedContinuation<Void, Never>) {
+    writer = done
+    if state == .finished || !stream.isAboveHighWater { wakeWriter() }
+  }
+
+  /// Wakes the reader if there is news for it.
+  func wakeReader() {
+    guard !messages.isEmpty || isEnded || state == .finished else { return }
+    reader?.resume()
+    reader = nil
+  }
+
+  /// Wakes whoever waits: the call has ended.
+  func wakeAll() {
+    wakeReader()
+    wakeWriter()
+  }
+
+  private func wakeWriter() {
+    writer?.resume()
+    writer = nil
+  }
 
   // MARK: HTTP2StreamHandler
 
@@ -75,8 +106,7 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
   }
 
   func streamDidDrain(_ stream: HTTP2Stream) {
-    writer?.resume()
-    writer = nil
+    wakeWriter()
   }
 
   func stream(_ stream: HTTP2Stream, didClose code: HTTP2ErrorCode) {

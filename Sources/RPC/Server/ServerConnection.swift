@@ -109,7 +109,8 @@ actor ServerConnection: TransportDelegate {
     if call.closeCode != nil { return abandon(call) }
     if call.state == .receiving { begin(call) }
     if let failure = call.failure, call.state != .finished { fail(call, failure) }
-    feed(call)
+    call.wakeReader()
+    giveBackWindow(call)
   }
 
   /// Starts the handler: of a unary call when its message is complete, of others at once.
@@ -183,17 +184,8 @@ actor ServerConnection: TransportDelegate {
     }
   }
 
-  /// Gives a streaming handler its next message, and the peer its window back.
-  private func feed(_ call: ServerCall) {
-    if let reader = call.reader {
-      if !call.messages.isEmpty {
-        call.reader = nil
-        reader.resume(returning: call.messages.removeFirst())
-      } else if call.isEnded {
-        call.reader = nil
-        reader.resume(returning: nil)
-      }
-    }
+  /// Opens the peer's window again for what the handler has taken or will take soon.
+  private func giveBackWindow(_ call: ServerCall) {
     let mayConsume = call.isUnary || call.messages.count < server.limits.maxBufferedMessages
     guard call.unconsumed > 0, mayConsume || call.state == .finished else { return }
     session?.consume(call.stream, call.unconsumed)
@@ -202,14 +194,16 @@ actor ServerConnection: TransportDelegate {
   }
 
   func nextMessage(of call: ServerCall) async throws -> [UInt8]? {
-    try checkRunning(call)
-    if !call.messages.isEmpty {
-      let message = call.messages.removeFirst()
-      feed(call)
-      return message
+    while true {
+      if !call.messages.isEmpty {
+        let message = call.messages.removeFirst()
+        giveBackWindow(call)
+        return message
+      }
+      try checkRunning(call)
+      if call.isEnded { return nil }
+      await withCheckedContinuation { call.waitForMessage($0) }
     }
-    if call.isEnded { return nil }
-    return try await withCheckedThrowingContinuation { call.reader = $0 }
   }
 
   func send(_ frame: [UInt8], on call: ServerCall) async throws {
@@ -221,7 +215,8 @@ actor ServerConnection: TransportDelegate {
     let hasRoom = session.send(call.stream, frame)
     transport?.setNeedsFlush()
     guard !hasRoom else { return }
-    try await withCheckedThrowingContinuation { call.writer = $0 }
+    await withCheckedContinuation { call.waitForRoom($0) }
+    try checkRunning(call)
   }
 
   private func checkRunning(_ call: ServerCall) throws(ServiceError) {
@@ -306,12 +301,8 @@ actor ServerConnection: TransportDelegate {
     if call.state == .running { runningCalls -= 1 }
     call.state = .finished
     call.deadlineTimer?.cancel()
-    let gone = error ?? .runtime(.cancelled, "the call has ended")
-    call.reader?.resume(throwing: gone)
-    call.reader = nil
-    call.writer?.resume(throwing: gone)
-    call.writer = nil
     call.messages = []
+    call.wakeAll()
     if let context = call.context {
       let duration = call.started.duration(to: .now)
       for interceptor in server.interceptors {

@@ -12,7 +12,7 @@ package struct RawRequestStream: AsyncSequence, Sendable {
     /// The next message, nil after the last one.
     ///
     /// - Throws: ``ServiceError`` when the call was cancelled, timed out or broke the protocol.
-    package func next() async throws -> [UInt8]? {
+    package mutating func next() async throws -> [UInt8]? {
       try await stream.connection.nextMessage(of: stream.call)
     }
   }
@@ -41,10 +41,10 @@ package struct RequestStream<Message: ProtobufMessage>: AsyncSequence, Sendable 
   package init(_ raw: RawRequestStream) { self.raw = raw }
 
   package struct AsyncIterator: AsyncIteratorProtocol {
-    fileprivate let raw: RawRequestStream.AsyncIterator
+    fileprivate var raw: RawRequestStream.AsyncIterator
 
     /// The next message, nil after the last one.
-    package func next() async throws -> Message? {
+    package mutating func next() async throws -> Message? {
       guard let bytes = try await raw.next() else { return nil }
       return try Message(decodingCall: bytes)
     }

@@ -1,0 +1,41 @@
+import Testing
+
+@testable import HTTP2
+
+@Suite("Abuse meter") struct AbuseMeterTests {
+  private let start = ContinuousClock.now
+
+  @Test("Every kind allows its burst and refuses one more", arguments: AbuseKind.allCases)
+  func burst(kind: AbuseKind) {
+    var limits = AbuseLimits()
+    limits.resetsReceived = 5
+    limits.resetsSent = 5
+    limits.settings = 5
+    limits.pings = 5
+    limits.emptyData = 5
+    limits.useless = 5
+    var meter = AbuseMeter(limits: limits, maxOversizedBlocks: 5)
+    let answers = (0..<6).map { _ in meter.count(kind, at: start) }
+    #expect(answers == [true, true, true, true, true, false])
+  }
+
+  @Test("An empty bucket is full again after the refill time")
+  func refill() {
+    var limits = AbuseLimits()
+    limits.pings = 2
+    var meter = AbuseMeter(limits: limits, maxOversizedBlocks: 3)
+    for _ in 0..<3 { _ = meter.count(.pings, at: start) }
+    let later = start + limits.refill
+    let answers = (0..<3).map { _ in meter.count(.pings, at: later) }
+    #expect(answers == [true, true, false])
+  }
+
+  @Test("Kinds do not share a bucket")
+  func independent() {
+    var limits = AbuseLimits()
+    limits.pings = 1
+    var meter = AbuseMeter(limits: limits, maxOversizedBlocks: 3)
+    let answers = [AbuseKind.pings, .pings, .settings].map { meter.count($0, at: start) }
+    #expect(answers == [true, false, true])
+  }
+}

@@ -1,0 +1,66 @@
+import Testing
+
+@testable import HTTP2
+
+@Suite("Header block") struct HeaderBlockTests {
+  @Test("Fields keep their order and repeats")
+  func order() {
+    var block: HeaderBlock = [":path": "/a", "x": "1"]
+    block.append("x", "2")
+    #expect(block.count == 3)
+    #expect(block.first("x") == "1")
+    #expect(block.value(at: 2) == "2")
+    #expect(block.value(of: ":path") == "/a")
+    #expect(block.value(of: "missing") == nil)
+  }
+
+  @Test("A name that is the prefix of another is not taken for it")
+  func prefix() {
+    let block: HeaderBlock = ["grpc-timeout-x": "1", "grpc-timeout": "2"]
+    #expect(block.value(of: "grpc-timeout") == "2")
+  }
+
+  @Test("The list size counts 32 bytes for each field")
+  func size() {
+    let block: HeaderBlock = ["ab": "cde", "f": ""]
+    #expect(block.listBytes == 5 + 32 + 1 + 32)
+  }
+}
+
+@Suite("Outbound body") struct OutboundBodyTests {
+  /// Takes pieces of at most these sizes, one after the other.
+  private func take(_ body: inout OutboundBody, _ sizes: [Int]) -> [[UInt8]] {
+    sizes.map { size in
+      var buffer = [UInt8](repeating: 0, count: size)
+      let taken = buffer.withUnsafeMutableBytes { body.take(into: $0) }
+      return Array(buffer[..<taken])
+    }
+  }
+
+  @Test("Chunks come out in order whatever the frame size")
+  func chunks() {
+    var body = OutboundBody()
+    body.append([1, 2, 3])
+    body.append([])
+    body.append([4, 5])
+    let first = take(&body, [2, 2])
+    #expect(first == [[1, 2], [3, 4]])
+    #expect(!body.isDrained)
+    body.finish(trailers: nil)
+    let rest = take(&body, [8])
+    #expect(rest == [[5]])
+    #expect(body.isDrained)
+  }
+
+  @Test("Many small chunks do not pile up after they were sent")
+  func compaction() {
+    var body = OutboundBody()
+    for round in 0..<1_000 {
+      body.append([UInt8(truncatingIfNeeded: round)])
+      body.append([0])
+      let taken = take(&body, [1, 1])
+      #expect(taken == [[UInt8(truncatingIfNeeded: round)], [0]])
+    }
+    #expect(body.pendingBytes == 0)
+  }
+}

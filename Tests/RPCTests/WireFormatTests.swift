@@ -1,0 +1,121 @@
+import EventLoop
+import Testing
+
+@testable import RPC
+
+@Suite("gRPC message frames") struct MessageDeframerTests {
+  private func feed(_ bytes: [UInt8], by size: Int, limit: Int = 100) throws -> [[UInt8]] {
+    var deframer = MessageDeframer(maxMessageBytes: limit)
+    var messages: [[UInt8]] = []
+    for start in stride(from: 0, to: bytes.count, by: size) {
+      let part = Array(bytes[start..<min(start + size, bytes.count)])
+      try part.withUnsafeBytes { try deframer.receive($0) { messages.append($0) } }
+    }
+    return messages
+  }
+
+  @Test("Frame borders mean nothing", arguments: 1...12)
+  func borders(size: Int) throws {
+    let bytes: [UInt8] = [0, 0, 0, 0, 2, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 9]
+    #expect(try feed(bytes, by: size) == [[7, 8], [], [9]])
+  }
+
+  @Test("A message at the limit passes and one byte more is refused before it is there")
+  func limit() throws {
+    #expect(try feed([0, 0, 0, 0, 3, 1, 2, 3], by: 8, limit: 3).count == 1)
+    #expect(throws: MessageDeframer.Failure.tooLarge(4)) {
+      try feed([0, 0, 0, 0, 4], by: 8, limit: 3)
+    }
+    #expect(throws: MessageDeframer.Failure.tooLarge(0xFFFF_FFFF)) {
+      try feed([0, 0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3], by: 8)
+    }
+  }
+
+  @Test("A compressed message without an encoding, and an unknown flag, are refused")
+  func flags() {
+    #expect(throws: MessageDeframer.Failure.compressed) { try feed([1, 0, 0, 0, 0], by: 5) }
+    #expect(throws: MessageDeframer.Failure.badFlag(2)) { try feed([2, 0, 0, 0, 0], by: 5) }
+  }
+
+  @Test("Sealing writes the length of the message behind the prefix")
+  func seal() {
+    #expect(RPCFraming.frame([7, 8]) == [0, 0, 0, 0, 2, 7, 8])
+    var frame = [UInt8](repeating: 0, count: 5 + 70_000)
+    RPCFraming.seal(&frame)
+    #expect(Array(frame[..<5]) == [0, 0, 1, 0x11, 0x70])
+  }
+}
+
+@Suite("grpc-timeout") struct TimeoutHeaderTests {
+  private func parse(_ text: String) -> Duration? {
+    Array(text.utf8).withUnsafeBufferPointer(TimeoutHeader.parse)
+  }
+
+  @Test(
+    "Every unit is read",
+    arguments: [
+      ("1n", Duration.nanoseconds(1)), ("2u", .microseconds(2)), ("100m", .milliseconds(100)),
+      ("5S", .seconds(5)), ("2M", .seconds(120)), ("1H", .seconds(3_600)),
+      ("99999999H", .seconds(359_999_996_400)),
+    ])
+  func units(text: String, expected: Duration) {
+    #expect(parse(text) == expected)
+  }
+
+  @Test("Other forms are refused", arguments: ["", "1", "S", "-1S", "1x", "123456789S", "1.5S"])
+  func refused(text: String) {
+    #expect(parse(text) == nil)
+  }
+
+  @Test(
+    "What is written is read back, never shorter, and fits eight digits",
+    arguments: [
+      Duration.zero, .nanoseconds(1), .milliseconds(20), .seconds(99), .seconds(100_000),
+      .seconds(86_400 * 365),
+    ])
+  func roundTrip(duration: Duration) throws {
+    let text = TimeoutHeader.format(duration)
+    #expect(text.utf8.count <= 9)
+    #expect(try #require(parse(text)) >= duration)
+  }
+}
+
+@Suite("Text codings of headers") struct CodingTests {
+  @Test(
+    "Messages travel percent-encoded",
+    arguments: [("naïve 50%\n", "na%C3%AFve 50%25%0A"), ("", ""), ("plain ~!", "plain ~!")])
+  func percent(text: String, coded: String) {
+    #expect(PercentCoding.encode(text) == coded)
+    #expect(PercentCoding.decode(coded) == text)
+  }
+
+  @Test("A bad escape stays as it is", arguments: ["%G1", "%", "%4"])
+  func badEscape(text: String) {
+    #expect(PercentCoding.decode(text) == text)
+  }
+
+  @Test("Base64 is written without padding and read with or without")
+  func base64() {
+    #expect(Base64.encode([0xFF, 0xFE]) == "//4")
+    #expect(Base64.decode("//4") == [0xFF, 0xFE])
+    #expect(Base64.decode("//4=") == [0xFF, 0xFE])
+    #expect(Base64.decode("a") == nil)
+    #expect(Base64.decode("a*cd") == nil)
+    for count in 0..<20 {
+      let bytes = (0..<count).map { UInt8($0 * 37 & 255) }
+      #expect(Base64.decode(Base64.encode(bytes)) == bytes)
+    }
+  }
+}
+
+@Suite("Backoff") struct BackoffTests {
+  @Test("Delays grow to the maximum and start again after a reset")
+  func growth() {
+    var backoff = Backoff(initial: .milliseconds(100), maximum: .milliseconds(250))
+    let delays = [0.5, 0.5, 0.5, 0, 1].map { backoff.next(random: $0) }
+    #expect(delays.map(\.wholeMilliseconds) == [100, 160, 250, 200, 301])
+    backoff.reset()
+    let first = backoff.next(random: 0.5)
+    #expect(first == .milliseconds(100))
+  }
+}
