@@ -94,9 +94,7 @@ class Jobs(unittest.TestCase):
         self.assertEqual(pictures.size(download.content), (artifact["width"], artifact["height"]))
         self.assertLessEqual(max(artifact["width"], artifact["height"]), 512)
 
-        credits = stack.until(
-            "the capture", lambda: (now := client.credits())["held"] == 0 and now
-        )
+        credits = client.settled()
         self.assertEqual((credits["credits"], credits["balance"], credits["holds"]), (9, 9, []))
 
     def test_pro_pipelines(self):
@@ -130,8 +128,7 @@ class Jobs(unittest.TestCase):
         swapped = client.finished(swap["id"])
         self.assertEqual(swapped["status"], "succeeded", swapped)
         self.assertEqual(swapped["params"]["blend"], 0.8)
-        stack.until("the captures", lambda: client.credits()["held"] == 0)
-        self.assertEqual(client.credits()["credits"], 60)
+        self.assertEqual(client.settled()["credits"], 60)
 
     def test_input_by_file_url(self):
         """The address that an upload was given is accepted as the input"""
@@ -159,8 +156,7 @@ class Jobs(unittest.TestCase):
         first = client.finished(client.restore(input_upload_id=upload)["id"])
         again = client.finished(client.restore(input_upload_id=upload)["id"])
         self.assertEqual((first["status"], again["status"]), ("succeeded", "succeeded"))
-        stack.until("the release", lambda: client.credits()["held"] == 0)
-        self.assertEqual(client.credits()["credits"], 9)
+        self.assertEqual(client.settled()["credits"], 9)
 
     def test_lists(self):
         """Lists page by cursor, filter, and skip for old clients"""

@@ -254,7 +254,7 @@ class Inputs(BadInput):
             job = client.finished(reply.json()["id"])
             self.assertEqual(job["status"], "failed", job)
             self.assertIn(job["error_code"], codes)
-            stack.until("the release", lambda: client.credits()["held"] == 0)
+            client.settled()
         else:
             self.assertIn(reply.status_code, (413, 422), reply.text)
             self.assertIn(reply.json()["error_code"], codes)

@@ -28,7 +28,7 @@ class Limits(unittest.TestCase):
         self.refused(client.create("face_restore", third), 429, "CONCURRENT_LIMIT_EXCEEDED")
         for job in jobs:
             self.assertEqual(client.finished(job["id"])["status"], "succeeded")
-        stack.until("the captures", lambda: client.credits()["held"] == 0)
+        client.settled()
         client.ok(client.create("face_restore", third), 201)
 
     def test_daily(self):
@@ -38,7 +38,7 @@ class Limits(unittest.TestCase):
         for number in range(5):
             job = client.restore(input_upload_id=upload, denoise=0.1 + 0.1 * number)
             client.ok(client.post(f"/api/v1/jobs/{job['id']}/cancel", {}))
-            stack.until("the release", lambda: client.credits()["held"] == 0)
+            client.settled()
         reply = client.create("face_restore", {"input_upload_id": upload, "denoise": 0.9})
         problem = self.refused(reply, 429, "DAILY_LIMIT_EXCEEDED")
         self.assertEqual(
@@ -53,12 +53,12 @@ class Limits(unittest.TestCase):
         client = Client.registered()
         job = client.restore()
         path = f"/api/v1/jobs/{job['id']}"
-        stack.until("the start", lambda: client.job(job["id"])["status"] == "running")
+        client.running(job["id"])
         self.assertEqual(client.credits()["held"], 1)
         for _ in range(2):
             self.assertEqual(client.ok(client.post(f"{path}/cancel", {}))["status"], "cancelled")
         self.assertEqual(list(client.events(job["id"]))[-1]["event"], "cancelled")
-        stack.until("the release", lambda: client.credits()["credits"] == 10)
+        self.assertEqual(client.settled()["credits"], 10)
 
     def test_cancel_after_the_end(self):
         """Cancelling a job that has ended answers how it ended"""
@@ -112,6 +112,6 @@ class Failures(unittest.TestCase):
         job = client.finished(client.restore()["id"])
         self.assertEqual(job["status"], "failed")
         self.assertIn(job["error_code"], ("PROVIDER_FAILED", "PROVIDER_UNAVAILABLE"))
-        stack.until("the release", lambda: client.credits()["credits"] == 10)
+        self.assertEqual(client.settled()["credits"], 10)
         attempts = stack.value(f"SELECT count(*) FROM jobs.attempt WHERE job_id = '{job['id']}'")
         self.assertEqual(attempts, "3")

@@ -130,7 +130,7 @@ class Scenario:
         for name, order in self.points.items():
             if order.thread:
                 order.thread.join(40)
-            stack.until(f"an answer ({name})", order.send, RECOVERY_SECONDS)
+            stack.until(f"an answer ({name})", order.send, RECOVERY_SECONDS, pause=1)
         users = ", ".join(f"'{order.user}'" for order in self.points.values())
         stack.until(
             "the end of every job",
@@ -226,7 +226,9 @@ class Without(unittest.TestCase):
         finally:
             stack.start("redis")
         stack.until(
-            "signing in again", lambda: client.post("/api/v1/auth/login", account).status_code == 200
+            "signing in again",
+            lambda: client.post("/api/v1/auth/login", account).status_code == 200,
+            pause=0.5,
         )
 
     def test_billing_away(self):
@@ -246,6 +248,6 @@ class Without(unittest.TestCase):
         """A drained JobSvc leaves its running jobs to the next one"""
         client = Client.registered()
         job = client.restore()
-        stack.until("the start", lambda: client.job(job["id"])["status"] == "running")
+        client.running(job["id"])
         stack.restart("jobs")
         self.assertEqual(client.finished(job["id"])["status"], "succeeded")

@@ -133,14 +133,26 @@ class Client:
     def job(self, job_id: str) -> dict:
         return self.ok(self.get(f"/api/v1/jobs/{job_id}"))
 
-    def finished(self, job_id: str, seconds: float = 60) -> dict:
-        """The job, once it has ended."""
+    def finished(self, job_id: str) -> dict:
+        """The job, once its events have said that it ended (asking again and again is limited)."""
+        events = list(self.events(job_id))
+        assert events[-1]["event"] in ("succeeded", "failed", "cancelled"), events
+        return self.job(job_id)
 
-        def ended() -> dict | None:
-            job = self.job(job_id)
-            return job if job["status"] in ("succeeded", "failed", "cancelled") else None
+    def running(self, job_id: str) -> None:
+        """Returns when the job runs."""
+        for event in self.events(job_id):
+            if event["data"]["status"] == "running":
+                return
+        raise AssertionError(f"job {job_id} never ran")
 
-        return stack.until(f"the end of job {job_id}", ended, seconds)
+    def settled(self) -> dict:
+        """The credits, once nothing is held."""
+        return stack.until(
+            "the end of every hold",
+            lambda: (credits := self.credits())["held"] == 0 and credits,
+            pause=0.3,
+        )
 
     def events(self, job_id: str, last_id: int | None = None) -> Iterator[dict]:
         """Server-sent events as dictionaries of their fields; data is decoded."""

@@ -99,7 +99,9 @@ def value(sql: str) -> str | None:
     return rows[0][0] if rows else None
 
 
-def until(what: str, probe: Callable[[], Value], seconds: float = 30) -> Value:
+def until(
+    what: str, probe: Callable[[], Value], seconds: float = 30, pause: float = 0.05
+) -> Value:
     """The first true answer of a probe; fails, saying what was awaited."""
     deadline = time.monotonic() + seconds
     while True:
@@ -108,7 +110,7 @@ def until(what: str, probe: Callable[[], Value], seconds: float = 30) -> Value:
             return answer
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:g} seconds: {what}")
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 class Lock:
