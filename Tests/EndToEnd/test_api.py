@@ -15,7 +15,9 @@ class Sessions(unittest.TestCase):
         """Registering signs in, with ten credits on the free plan"""
         client = Client()
         session = client.ok(
-            client.post("/api/v1/auth/register", {"email": client.email, "password": client.password}),
+            client.post(
+                "/api/v1/auth/register", {"email": client.email, "password": client.password}
+            ),
             201,
         )
         self.assertEqual(session["token_type"], "bearer")
@@ -43,7 +45,9 @@ class Sessions(unittest.TestCase):
         client.adopt(client.ok(client.post("/api/v1/auth/login", account)))
         self.assertEqual(client.ok(client.post("/api/v1/auth/logout", {}))["status"], "success")
         refused = client.get("/api/v1/auth/me")
-        self.assertEqual((refused.status_code, refused.json()["error_code"]), (401, "SESSION_REVOKED"))
+        self.assertEqual(
+            (refused.status_code, refused.json()["error_code"]), (401, "SESSION_REVOKED")
+        )
         client.session.headers["Authorization"] = other["Authorization"]
         client.ok(client.get("/api/v1/auth/me"))
 
@@ -55,7 +59,9 @@ class Sessions(unittest.TestCase):
         client.ok(client.get("/api/v1/auth/me"))
         self.assertNotEqual(client.refresh_token, first)
         again = client.post("/api/v1/auth/refresh", {"refresh_token": first})
-        self.assertEqual((again.status_code, again.json()["error_code"]), (401, "REFRESH_TOKEN_REUSED"))
+        self.assertEqual(
+            (again.status_code, again.json()["error_code"]), (401, "REFRESH_TOKEN_REUSED")
+        )
         newest = client.post("/api/v1/auth/refresh", {"refresh_token": client.refresh_token})
         self.assertEqual(newest.status_code, 401)
 
@@ -170,7 +176,9 @@ class Jobs(unittest.TestCase):
         first = client.ok(client.get("/api/v1/jobs", params={"limit": 2}))
         self.assertEqual([job["id"] for job in first["items"]], ids[:2])
         self.assertTrue(first["has_more"])
-        rest = client.ok(client.get("/api/v1/jobs", params={"limit": 2, "cursor": first["next_cursor"]}))
+        rest = client.ok(
+            client.get("/api/v1/jobs", params={"limit": 2, "cursor": first["next_cursor"]})
+        )
         self.assertEqual([job["id"] for job in rest["items"]], ids[2:])
         self.assertEqual((rest["has_more"], rest["next_cursor"]), (False, None))
         skipped = client.ok(client.get("/api/v1/jobs", params={"skip": 2, "limit": 10}))
@@ -223,7 +231,9 @@ class Idempotency(unittest.TestCase):
         self.assertEqual((again.status_code, again.content), (201, first.content))
         self.assertEqual(again.headers["Idempotent-Replayed"], "true")
         other = self.client.create("face_restore", params | {"denoise": 0.2}, key)
-        self.assertEqual((other.status_code, other.json()["error_code"]), (422, "IDEMPOTENCY_KEY_REUSED"))
+        self.assertEqual(
+            (other.status_code, other.json()["error_code"]), (422, "IDEMPOTENCY_KEY_REUSED")
+        )
         self.client.finished(first.json()["id"])
 
     def test_race(self):
@@ -239,7 +249,9 @@ class Idempotency(unittest.TestCase):
         good = [answer for answer in answers if answer.status_code == 201]
         busy = [answer for answer in answers if answer.status_code == 409]
         self.assertEqual(len(good) + len(busy), 8, [answer.text for answer in answers])
-        self.assertEqual({answer.json()["error_code"] for answer in busy} - {"IDEMPOTENCY_IN_PROGRESS"}, set())
+        self.assertEqual(
+            {answer.json()["error_code"] for answer in busy} - {"IDEMPOTENCY_IN_PROGRESS"}, set()
+        )
         self.assertEqual(len({answer.content for answer in good}), 1)
         self.assertEqual(len(client.ok(client.get("/api/v1/jobs"))["items"]), 1)
 
@@ -277,8 +289,18 @@ class Edge(unittest.TestCase):
         self.assertGreaterEqual(int(refused[0].headers["Retry-After"]), 1)
 
     def curl(self, *arguments: str) -> str:
-        command = ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout
+        command = [
+            "curl",
+            "-sS",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_version} %{http_code}",
+            *arguments,
+        ]
+        return subprocess.run(
+            command, check=True, capture_output=True, text=True, timeout=20
+        ).stdout
 
     def test_http_versions(self):
         """HTTP/1.1 and HTTP/2 are spoken, in clear text and over TLS"""

@@ -16,7 +16,9 @@ def tearDownModule():
 
 class Limits(unittest.TestCase):
     def refused(self, reply, status: int, code: str) -> dict:
-        self.assertEqual((reply.status_code, reply.json().get("error_code")), (status, code), reply.text)
+        self.assertEqual(
+            (reply.status_code, reply.json().get("error_code")), (status, code), reply.text
+        )
         return reply.json()
 
     def test_concurrent(self):
@@ -90,7 +92,9 @@ class Credits(unittest.TestCase):
                 "deepfake_awareness_consent": True,
             },
         )
-        self.assertEqual((reply.status_code, reply.json()["error_code"]), (402, "NOT_ENOUGH_CREDITS"))
+        self.assertEqual(
+            (reply.status_code, reply.json()["error_code"]), (402, "NOT_ENOUGH_CREDITS")
+        )
         credits = client.credits()
         self.assertEqual((credits["credits"], credits["held"]), (1, 0))
 

@@ -27,7 +27,9 @@ class Common(unittest.TestCase):
                 reply = stub.Check(health_pb2.HealthCheckRequest(), timeout=rpc.TIMEOUT)
                 self.assertEqual(reply.status, health_pb2.HealthCheckResponse.SERVING)
                 with self.assertRaises(grpc.RpcError) as failure:
-                    stub.Check(health_pb2.HealthCheckRequest(service="nothing"), timeout=rpc.TIMEOUT)
+                    stub.Check(
+                        health_pb2.HealthCheckRequest(service="nothing"), timeout=rpc.TIMEOUT
+                    )
                 self.assertEqual(failure.exception.code(), grpc.StatusCode.NOT_FOUND)
                 watch = stub.Watch(health_pb2.HealthCheckRequest(), timeout=rpc.TIMEOUT)
                 self.assertEqual(next(watch).status, health_pb2.HealthCheckResponse.SERVING)
@@ -78,10 +80,28 @@ class Certificates(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             subject = "URI:spiffe://oneshot/edge,DNS:edge"
             subprocess.run(
-                ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                 "-nodes", "-days", "1", "-subj", "/CN=edge", "-addext", f"subjectAltName={subject}",
-                 "-keyout", f"{folder}/edge.key", "-out", f"{folder}/edge.crt"],
-                check=True, capture_output=True,
+                [
+                    "openssl",
+                    "req",
+                    "-x509",
+                    "-newkey",
+                    "ec",
+                    "-pkeyopt",
+                    "ec_paramgen_curve:P-256",
+                    "-nodes",
+                    "-days",
+                    "1",
+                    "-subj",
+                    "/CN=edge",
+                    "-addext",
+                    f"subjectAltName={subject}",
+                    "-keyout",
+                    f"{folder}/edge.key",
+                    "-out",
+                    f"{folder}/edge.crt",
+                ],
+                check=True,
+                capture_output=True,
             )
             for service in BACKENDS:
                 with self.subTest(service):
@@ -93,15 +113,22 @@ class Certificates(unittest.TestCase):
         certificates = stack.certificates()
         with tempfile.TemporaryDirectory() as folder:
             for suffix in ("crt", "key"):
-                Path(folder, f"edge.{suffix}").write_bytes((certificates / f"public.{suffix}").read_bytes())
+                Path(folder, f"edge.{suffix}").write_bytes(
+                    (certificates / f"public.{suffix}").read_bytes()
+                )
             with rpc.channel("billing", "edge", authority=Path(folder)) as channel:
                 method = rpc.pool().FindMethodByName("oneshot.billing.v1.BillingService.ListPlans")
                 with self.assertRaises(grpc.RpcError) as failure:
-                    rpc.call(channel, method, rpc.message_class("oneshot.billing.v1.ListPlansRequest")())
+                    rpc.call(
+                        channel, method, rpc.message_class("oneshot.billing.v1.ListPlansRequest")()
+                    )
                 self.assertIn(
                     failure.exception.code(),
-                    (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.PERMISSION_DENIED,
-                     grpc.StatusCode.UNAUTHENTICATED),
+                    (
+                        grpc.StatusCode.UNAVAILABLE,
+                        grpc.StatusCode.PERMISSION_DENIED,
+                        grpc.StatusCode.UNAUTHENTICATED,
+                    ),
                 )
 
     def test_allow_lists(self):
@@ -165,7 +192,8 @@ class Methods(unittest.TestCase):
         self.assertNotEqual(refreshed.refresh_token, login.refresh_token)
 
         session = stack.value(
-            f"SELECT id FROM auth.session WHERE user_id = '{login.user.id}' ORDER BY id DESC LIMIT 1"
+            f"SELECT id FROM auth.session WHERE user_id = '{login.user.id}' "
+            "ORDER BY id DESC LIMIT 1"
         )
         assert session
         signed_in = self.service(
@@ -194,7 +222,9 @@ class Methods(unittest.TestCase):
         ctl = self.service("oneshot.billing.v1.BillingService", "ctl")
         user = client.user_id
 
-        self.assertEqual([plan.code for plan in edge("ListPlans").plans], ["free", "pro", "premium"])
+        self.assertEqual(
+            [plan.code for plan in edge("ListPlans").plans], ["free", "pro", "premium"]
+        )
         granted = ctl("GrantCredits", user_id=user, amount=5, kind=1, reference=f"test:{user}")
         self.assertEqual((granted.balance, granted.changed), (15, True))
         again = ctl("GrantCredits", user_id=user, amount=5, kind=1, reference=f"test:{user}")
@@ -220,7 +250,9 @@ class Methods(unittest.TestCase):
             jobs("HoldCredits", job_id=late, user_id=user, job_type="face_restore")
 
         self.assertEqual(jobs("GetEntitlements", user_id=user).entitlements.plan_code, "free")
-        event = edge("MockEvent", event_type="subscription_created", user_id=user, product_id="pro_monthly")
+        event = edge(
+            "MockEvent", event_type="subscription_created", user_id=user, product_id="pro_monthly"
+        )
         self.assertTrue(event.webhook_response.processed)
         self.assertEqual(jobs("GetEntitlements", user_id=user).entitlements.plan_code, "pro")
 
@@ -233,7 +265,9 @@ class Methods(unittest.TestCase):
         place = uploads("PresignUpload", filename="me.jpg", content_type="image/jpeg")
         photo = (stack.PHOTOS / "grace_hopper.jpg").read_bytes()
         client.put({"upload_url": place.upload_url}, photo, "image/jpeg").raise_for_status()
-        created = jobs("CreateJob", job_type="face_restore", params={"input_upload_id": place.upload_id})
+        created = jobs(
+            "CreateJob", job_type="face_restore", params={"input_upload_id": place.upload_id}
+        )
         self.assertEqual(jobs("GetLimits").usage.jobs_today, 1)
         events = jobs("WatchJob", job_id=created.id)
         self.assertEqual(events[-1].event, "succeeded")
@@ -260,7 +294,12 @@ class Methods(unittest.TestCase):
             attempt=1,
             spec={
                 "max_side": 512,
-                "face_restore": {"input": {"object_key": key}, "model": "gfpgan", "scale": 1, "denoise": 0.5},
+                "face_restore": {
+                    "input": {"object_key": key},
+                    "model": "gfpgan",
+                    "scale": 1,
+                    "denoise": 0.5,
+                },
             },
             policy={"watermark": True, "artifact_prefix": f"artifacts/{client.user_id}/{job}/"},
         )

@@ -85,7 +85,13 @@ class Scenario:
     def __init__(self) -> None:
         self.points = {
             name: Order()
-            for name in ("admitting", "after hold", "after pending", "after dispatch", "before capture")
+            for name in (
+                "admitting",
+                "after hold",
+                "after pending",
+                "after dispatch",
+                "before capture",
+            )
         }
         self.locks: list[stack.Lock] = []
 
@@ -137,14 +143,17 @@ class Scenario:
             lambda: stack.value(
                 "SELECT count(*) FROM jobs.job WHERE state IN ('admitting', 'pending', 'running') "
                 f"AND user_id IN ({users})"
-            ) == "0",
+            )
+            == "0",
             RECOVERY_SECONDS,
         )
         stack.until(
             "the end of every hold",
             lambda: stack.value(
-                f"SELECT count(*) FROM billing.credit_hold WHERE state = 'held' AND user_id IN ({users})"
-            ) == "0",
+                "SELECT count(*) FROM billing.credit_hold WHERE state = 'held' "
+                f"AND user_id IN ({users})"
+            )
+            == "0",
             RECOVERY_SECONDS,
         )
 
@@ -238,7 +247,9 @@ class Without(unittest.TestCase):
         try:
             me = client.ok(client.get("/api/v1/auth/me", timeout=10))
             self.assertIsNone(me["credits"])
-            job = client.create("face_restore", {"input_upload_id": client.upload_photo()}, timeout=20)
+            job = client.create(
+                "face_restore", {"input_upload_id": client.upload_photo()}, timeout=20
+            )
             self.assertEqual(job.status_code, 503, job.text)
         finally:
             stack.start("billing")

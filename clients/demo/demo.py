@@ -81,7 +81,9 @@ class Api:
     def expect(self, status: int, method: str, path: str, body: dict | None = None) -> dict:
         reply = self.call(method, path, body)
         if reply.status != status:
-            raise DemoError(f"{method} {path}: {reply.status} instead of {status}: {reply.body.decode()}")
+            raise DemoError(
+                f"{method} {path}: {reply.status} instead of {status}: {reply.body.decode()}"
+            )
         return reply.json()
 
     def events(self, path: str) -> Iterator[dict]:
@@ -197,8 +199,12 @@ class Demo:
         reply = self.api.call("POST", "/api/v1/jobs", {"job_type": job_type, "params": params})
         problem = reply.json()
         if (reply.status, problem.get("error_code")) != (422, "PARAMETER_VIOLATION"):
-            raise DemoError(f"a job over the plan was answered {reply.status}: {reply.body.decode()}")
-        note(f"refused as it should be: {reply.status} {problem['error_code']}: {problem['detail']}")
+            raise DemoError(
+                f"a job over the plan was answered {reply.status}: {reply.body.decode()}"
+            )
+        note(
+            f"refused as it should be: {reply.status} {problem['error_code']}: {problem['detail']}"
+        )
 
     def become_pro(self) -> None:
         say("upgrading to Pro by the development billing event")
@@ -225,7 +231,10 @@ class Demo:
                 if event["event"] in ("succeeded", "failed", "cancelled"):
                     progress.end()
                     if event["event"] != "succeeded":
-                        raise DemoError(f"{title} {event['event']}: {event.get('error_code')} {event.get('message')}")
+                        raise DemoError(
+                            f"{title} {event['event']}: "
+                            f"{event.get('error_code')} {event.get('message')}"
+                        )
                     return
         raise DemoError(f"{title} did not end within five minutes")
 
@@ -250,7 +259,8 @@ class Demo:
         say("finished pictures")
         for result in self.results:
             note(
-                f"{result.title:<13} {result.seconds:5.1f} s   credits {result.before} → {result.after}"
+                f"{result.title:<13} {result.seconds:5.1f} s"
+                f"   credits {result.before} → {result.after}"
                 f"   {result.width}×{result.height}   {result.path}"
             )
 
@@ -263,7 +273,9 @@ def run(url: str, photo: Path, face: Path, out: Path) -> None:
     photo_id = demo.upload(photo)
     face_id = demo.upload(face)
 
-    demo.run_job("face restore", "face_restore", {"input_upload_id": photo_id, "face_restore": "gfpgan"})
+    demo.run_job(
+        "face restore", "face_restore", {"input_upload_id": photo_id, "face_restore": "gfpgan"}
+    )
     say("asking for 1024 pixels, which the free plan does not give")
     demo.refused("face_restore", {"input_upload_id": photo_id, "max_side": 1024})
 

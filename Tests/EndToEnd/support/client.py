@@ -48,7 +48,9 @@ class Client:
 
     # --- requests ---------------------------------------------------------------------------
 
-    def request(self, method: str, path: str, *, patient: bool = True, **options) -> requests.Response:
+    def request(
+        self, method: str, path: str, *, patient: bool = True, **options
+    ) -> requests.Response:
         """Sends one request; a patient client waits when it was too quick."""
         target = path if path.startswith("http") else self.base + path
         options.setdefault("timeout", TIMEOUT)
@@ -110,7 +112,9 @@ class Client:
         headers = {"Content-Type": content_type, "Authorization": None}
         return self.request("PUT", place["upload_url"], data=data, headers=headers)
 
-    def upload(self, data: bytes, content_type: str = "image/jpeg", filename: str = "me.jpg") -> dict:
+    def upload(
+        self, data: bytes, content_type: str = "image/jpeg", filename: str = "me.jpg"
+    ) -> dict:
         place = self.presign(filename, content_type)
         response = self.put(place, data, content_type)
         if response.status_code not in (200, 201, 204):
@@ -120,7 +124,9 @@ class Client:
     def upload_photo(self) -> str:
         return self.upload((stack.PHOTOS / "grace_hopper.jpg").read_bytes())["upload_id"]
 
-    def create(self, job_type: str, params: dict, key: str | None = None, **options) -> requests.Response:
+    def create(
+        self, job_type: str, params: dict, key: str | None = None, **options
+    ) -> requests.Response:
         headers = {"Idempotency-Key": key} if key else {}
         body = {"job_type": job_type, "params": params}
         return self.post("/api/v1/jobs", body, headers=headers, **options)

@@ -36,8 +36,14 @@ def pool() -> descriptor_pool.DescriptorPool:
     common = Path(google.api.annotations_pb2.__file__).parents[2]
     with tempfile.NamedTemporaryFile(suffix=".pb") as file:
         subprocess.run(
-            ["protoc", f"-I{stack.ROOT / 'proto'}", f"-I{common}", "--include_imports",
-             f"--descriptor_set_out={file.name}", *protos],
+            [
+                "protoc",
+                f"-I{stack.ROOT / 'proto'}",
+                f"-I{common}",
+                "--include_imports",
+                f"--descriptor_set_out={file.name}",
+                *protos,
+            ],
             check=True,
         )
         files = descriptor_pb2.FileDescriptorSet.FromString(Path(file.name).read_bytes()).file
@@ -113,7 +119,9 @@ def call(channel: grpc.Channel, method: MethodDescriptor, request: Any, **option
 class Service:
     """The API of one service, called as one caller."""
 
-    def __init__(self, name: str, caller: str, metadata: list[tuple[str, str]] | None = None) -> None:
+    def __init__(
+        self, name: str, caller: str, metadata: list[tuple[str, str]] | None = None
+    ) -> None:
         self.descriptor = pool().FindServiceByName(name)
         self.channel = channel(OWNERS[name], caller)
         self.metadata = metadata or []

@@ -99,9 +99,7 @@ def value(sql: str) -> str | None:
     return rows[0][0] if rows else None
 
 
-def until(
-    what: str, probe: Callable[[], Value], seconds: float = 30, pause: float = 0.05
-) -> Value:
+def until(what: str, probe: Callable[[], Value], seconds: float = 30, pause: float = 0.05) -> Value:
     """The first true answer of a probe; fails, saying what was awaited."""
     deadline = time.monotonic() + seconds
     while True:
