@@ -176,7 +176,7 @@ class Methods(unittest.TestCase):
     def user(self) -> tuple[Client, list[tuple[str, str]]]:
         """A registered user, and the metadata that speaks for them."""
         client = Client.registered()
-        session = stack.value(f"SELECT id FROM auth.session WHERE user_id = '{client.user_id}'")
+        session = stack.value(f"SELECT id FROM auth.user_session WHERE user_id = '{client.user_id}'")
         assert session
         return client, rpc.principal(client.user_id, session)
 
@@ -192,7 +192,7 @@ class Methods(unittest.TestCase):
         self.assertNotEqual(refreshed.refresh_token, login.refresh_token)
 
         session = stack.value(
-            f"SELECT id FROM auth.session WHERE user_id = '{login.user.id}' "
+            f"SELECT id FROM auth.user_session WHERE user_id = '{login.user.id}' "
             "ORDER BY id DESC LIMIT 1"
         )
         assert session
