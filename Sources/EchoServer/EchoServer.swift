@@ -1,0 +1,61 @@
+internal import ArgumentParser
+internal import EchoAPI
+internal import EventLoop
+internal import Net
+internal import RPC
+
+/// Serves `oneshot.echo.v1.EchoService`, for tests with foreign clients and for benchmarks.
+@main
+struct EchoServer: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "EchoServer",
+    abstract: "A server of the echo service: clear text, or mutual TLS when certificates are given.")
+
+  @Option(help: "Port on 127.0.0.1; 0 lets the kernel choose.")
+  var port: UInt16 = 0
+
+  @Option(help: "Event loops.")
+  var loops = 1
+
+  @Option(help: "PEM certificate; turns mutual TLS on.")
+  var certificate: String?
+
+  @Option(help: "PEM key of the certificate.")
+  var key: String?
+
+  @Option(help: "PEM certificate of the authority that callers must come from.")
+  var authority: String?
+
+  func run() async throws {
+    let group = try EventLoopGroup(count: loops)
+    var configuration = RPCServer.Configuration(
+      endpoint: .host("127.0.0.1", port: port), tls: try tls())
+    // A benchmark opens as many streams as it likes.
+    configuration.limits.http2.maxConcurrentStreams = 10_000
+    var registry = MethodRegistry()
+    EchoHandler().register(in: &registry)
+    let health = HealthService(services: registry.serviceNames)
+    registry.addStandardServices(health: health, reflection: true)
+    let server = try await RPCServer.start(configuration, registry: registry, group: group)
+    health.setAll(.serving)
+    print("listening on \(server.address)")
+    try await forever()
+  }
+
+  private func tls() throws -> TLSContext? {
+    guard let certificate, let key, let authority else { return nil }
+    return try TLSContext(
+      .mutual(.server, certificateFile: certificate, keyFile: key, authorityFile: authority))
+  }
+
+  /// The process ends by a signal.
+  private func forever() async throws {
+    let (never, continuation) = AsyncStream.makeStream(of: Void.self)
+    try await withTaskCancellationHandler {
+      for await _ in never {}
+      try Task.checkCancellation()
+    } onCancel: {
+      continuation.finish()
+    }
+  }
+}
