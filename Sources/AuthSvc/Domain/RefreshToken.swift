@@ -14,6 +14,12 @@ struct RefreshToken: Sendable, Hashable {
   /// What the client sends.
   let text: String
 
+  /// Makes a new token from the system's randomness.
+  init() {
+    var random = SystemRandomNumberGenerator()
+    self.init(using: &random)
+  }
+
   /// Makes a new token.
   init(using random: inout some RandomNumberGenerator) {
     var bytes: [UInt8] = []

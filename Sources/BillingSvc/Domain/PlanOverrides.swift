@@ -1,9 +1,9 @@
-/// Numbers of plans that the operator's configuration replaces.
-///
-/// Written as `<plan>.<field>=<value>`, separated by commas:
-/// `free.daily_jobs=1000,free.concurrent_jobs=50,pro.consumes_credits=true`.
+internal import Foundation
+
+/// Figures of plans that the operator's configuration replaces, written as JSON:
+/// `{"free": {"daily_jobs": 1000, "concurrent_jobs": 50}, "pro": {"consumes_credits": true}}`.
 struct PlanOverrides: Sendable, Hashable {
-  /// The replaced numbers of one plan; nil leaves the plan's own.
+  /// The replaced figures of one plan; nil leaves the plan's own.
   struct Values: Sendable, Hashable {
     var dailyJobs: Int32?
     var concurrentJobs: Int32?
@@ -12,7 +12,7 @@ struct PlanOverrides: Sendable, Hashable {
     var consumesCredits: Bool?
   }
 
-  /// Why a text is not a list of overrides.
+  /// Why a text is no list of overrides.
   struct ParseFailure: Error, Hashable {
     let message: String
   }
@@ -24,16 +24,34 @@ struct PlanOverrides: Sendable, Hashable {
   init() {}
 
   /// Parses the configuration's form.
-  init(parsing items: [String]) throws(ParseFailure) {
-    for item in items {
-      let sides = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      let name = sides[0].split(separator: ".", omittingEmptySubsequences: false)
-      guard sides.count == 2, name.count == 2, !name[0].isEmpty else {
-        throw ParseFailure(message: "expected <plan>.<field>=<value>, not '\(item)'")
+  init(parsing text: String) throws(ParseFailure) {
+    let plans: [String: [String: Figure]]
+    do {
+      plans = try JSONDecoder().decode([String: [String: Figure]].self, from: Data(text.utf8))
+    } catch {
+      throw ParseFailure(message: "expected a JSON object of plans with their figures")
+    }
+    for (plan, figures) in plans {
+      var changed = Values()
+      for (field, figure) in figures.sorted(by: { $0.key < $1.key }) {
+        try changed.set(field, to: figure)
       }
-      var plan = values[String(name[0])] ?? Values()
-      try plan.set(String(name[1]), to: String(sides[1]))
-      values[String(name[0])] = plan
+      values[plan] = changed
+    }
+  }
+
+  /// A whole number, true or false.
+  fileprivate enum Figure: Decodable {
+    case number(Int64)
+    case flag(Bool)
+
+    init(from decoder: any Decoder) throws {
+      let value = try decoder.singleValueContainer()
+      if let flag = try? value.decode(Bool.self) {
+        self = .flag(flag)
+      } else {
+        self = .number(try value.decode(Int64.self))
+      }
     }
   }
 }
@@ -41,30 +59,25 @@ struct PlanOverrides: Sendable, Hashable {
 extension PlanOverrides.Values {
   fileprivate mutating func set(
     _ field: String,
-    to text: String
+    to figure: PlanOverrides.Figure
   ) throws(PlanOverrides.ParseFailure) {
-    switch field {
-    case "daily_jobs": dailyJobs = try Self.number(text, field, from: 1)
-    case "concurrent_jobs": concurrentJobs = try Self.number(text, field, from: 1)
-    case "max_side": maxSide = try Self.number(text, field, from: 1)
-    case "credits_included": creditsIncluded = try Self.number(text, field, from: 0)
-    case "consumes_credits":
-      guard let value = Bool(text) else {
-        throw .init(message: "\(field) expects true or false, not '\(text)'")
-      }
-      consumesCredits = value
-    default: throw .init(message: "a plan has no field '\(field)'")
+    switch (field, figure) {
+    case ("daily_jobs", .number(let value)): dailyJobs = try Self.limit(value, field)
+    case ("concurrent_jobs", .number(let value)): concurrentJobs = try Self.limit(value, field)
+    case ("max_side", .number(let value)): maxSide = try Self.limit(value, field)
+    case ("credits_included", .number(let value)) where value >= 0: creditsIncluded = value
+    case ("consumes_credits", .flag(let value)): consumesCredits = value
+    default: throw .init(message: "a plan has no figure '\(field)' with such a value")
     }
   }
 
-  private static func number<Number: FixedWidthInteger>(
-    _ text: String,
-    _ field: String,
-    from least: Number
-  ) throws(PlanOverrides.ParseFailure) -> Number {
-    guard let value = Number(text), value >= least else {
-      throw .init(message: "\(field) expects a whole number from \(least), not '\(text)'")
+  private static func limit(
+    _ value: Int64,
+    _ field: String
+  ) throws(PlanOverrides.ParseFailure) -> Int32 {
+    guard let limit = Int32(exactly: value), limit > 0 else {
+      throw .init(message: "'\(field)' must be a whole number from 1")
     }
-    return value
+    return limit
   }
 }

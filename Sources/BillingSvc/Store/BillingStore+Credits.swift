@@ -30,7 +30,7 @@ extension BillingStore {
 
   /// The user's credits; opens the account of a user who has none.
   func credits(of user: UserID) async throws -> Credits {
-    let results = try await database.batch([
+    let results = try await batch([
       openAccount(of: user),
       """
       SELECT h.balance FROM ledger_account h
@@ -65,7 +65,7 @@ extension BillingStore {
     kind: GrantKind,
     reference: String
   ) async throws -> (balance: Int64, isChanged: Bool) {
-    let rows = try await database.query(
+    let rows = try await query(
       """
       SELECT balance, changed
       FROM grant_credits(\(user.uuid), \(kind.rawValue), \("grant:" + reference), \(amount),
@@ -78,7 +78,7 @@ extension BillingStore {
 
   /// Invariants that do not hold; a healthy ledger has none.
   func violations(limit: Int32 = 1_000) async throws -> [LedgerViolation] {
-    let rows = try await database.query(
+    let rows = try await query(
       "SELECT invariant, subject, detail FROM ledger_violations LIMIT \(limit)")
     return try rows.map { row in
       let (invariant, subject, detail) = try row.decode(String.self, String.self, String?.self)

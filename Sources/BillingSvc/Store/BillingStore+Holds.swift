@@ -8,7 +8,7 @@ extension BillingStore {
   /// Idempotent by job: a repeat returns the hold that is there, whatever it asks for.
   func hold(_ request: AdmissionRequest) async throws -> AdmissionOutcome {
     let lifetime = Double(settings.holdLifetime.components.seconds)
-    let rows = try await database.query(
+    let rows = try await query(
       """
       SELECT outcome, hold_state, repeated, amount, balance, expires_at, jobs_today,
              concurrent_now, resets_at, extract(epoch FROM resets_at - decided_at)::bigint,
@@ -26,7 +26,7 @@ extension BillingStore {
   ///
   /// - Returns: How the hold stands now; nil when the user has no hold for this job.
   func capture(_ job: JobID, of user: UserID) async throws -> Settlement? {
-    let rows = try await database.query(
+    let rows = try await query(
       """
       SELECT hold_state, amount, changed
       FROM capture_hold(\(job.uuid), \(user.uuid), \(settings.startingCredits), \(now))
@@ -43,7 +43,7 @@ extension BillingStore {
     of user: UserID,
     uncounted: Bool
   ) async throws -> Settlement? {
-    let rows = try await database.query(
+    let rows = try await query(
       """
       SELECT hold_state, amount, changed
       FROM release_hold(\(job.uuid), \(user.uuid), \(uncounted), \(settings.startingCredits),
@@ -54,7 +54,7 @@ extension BillingStore {
 
   /// Gives back up to `limit` holds whose time is over; returns how many.
   func expireHolds(limit: Int32) async throws -> Int {
-    let rows = try await database.query("SELECT expire_holds(\(limit), \(now))")
+    let rows = try await query("SELECT expire_holds(\(limit), \(now))")
     return try rows.first?.decode(at: 0, as: Int.self) ?? 0
   }
 

@@ -15,7 +15,7 @@ struct Usage: Sendable, Hashable {
 extension BillingStore {
   /// The plans with the configuration's changes, cheapest first.
   func plans() async throws -> [Plan] {
-    let rows = try await database.query(
+    let rows = try await query(
       """
       SELECT code, name, daily_jobs, concurrent_jobs, max_side, priority, watermark, nsfw_mode,
              face_swap_consents, commercial_use, consumes_credits, credits_included, features
@@ -43,7 +43,7 @@ extension BillingStore {
 
   /// The price list.
   func jobCosts() async throws -> [JobCost] {
-    let rows = try await database.query("SELECT job_type, credits FROM job_cost ORDER BY job_type")
+    let rows = try await query("SELECT job_type, credits FROM job_cost ORDER BY job_type")
     return try rows.map { row in
       let (jobType, credits) = try row.decode(String.self, Int64.self)
       return JobCost(jobType: jobType, credits: credits)
@@ -52,7 +52,7 @@ extension BillingStore {
 
   /// The plan in force and the spendable credits; opens the account of a user who has none.
   func entitlements(of user: UserID) async throws -> (Entitlements, balance: Int64) {
-    let results = try await database.batch([
+    let results = try await batch([
       openAccount(of: user),
       """
       SELECT p.code, p.daily_jobs, p.concurrent_jobs, p.max_side, p.queue_class, p.watermark,
@@ -70,7 +70,7 @@ extension BillingStore {
 
   /// Today's jobs and the unfinished ones.
   func usage(of user: UserID) async throws -> Usage {
-    let rows = try await database.query(
+    let rows = try await query(
       """
       WITH moment AS (
         SELECT coalesce(\(now), clock_timestamp()) AS at
@@ -113,6 +113,6 @@ extension BillingStore {
                 \(values.creditsIncluded), \(values.consumesCredits))
         """)
     }
-    _ = try await database.batch(statements)
+    _ = try await batch(statements)
   }
 }

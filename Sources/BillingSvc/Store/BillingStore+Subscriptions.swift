@@ -8,7 +8,7 @@ extension BillingStore {
   ///
   /// - Parameter payload: The event as JSON, kept as it came.
   func receive(_ event: SubscriptionEvent, payload: String) async throws -> EventReceipt {
-    let rows = try await database.query(
+    let rows = try await query(
       """
       SELECT processed, duplicate, outcome
       FROM receive_subscription_event(

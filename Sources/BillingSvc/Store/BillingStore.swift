@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Postgres
+internal import RPC
 internal import ServiceKit
 
 /// The ledger, holds, plans and subscriptions in PostgreSQL.
@@ -29,6 +30,24 @@ struct BillingStore: Sendable {
 
   /// The moment to pass to the database's functions; NULL stands for its own clock.
   var now: Date? { clock?.now() }
+
+  /// Runs one statement; failures become the service's own error.
+  func query(_ query: PostgresQuery) async throws -> PostgresRows {
+    do {
+      return try await database.query(query)
+    } catch let error as PostgresError {
+      throw ServiceError(error)
+    }
+  }
+
+  /// Runs statements as one transaction; failures become the service's own error.
+  func batch(_ queries: [PostgresQuery]) async throws -> [PostgresRows] {
+    do {
+      return try await database.batch(queries)
+    } catch let error as PostgresError {
+      throw ServiceError(error)
+    }
+  }
 }
 
 /// Why a row is not what the program reads it as.
