@@ -1,0 +1,44 @@
+/// A first-in, first-out queue that reuses its storage.
+struct RingQueue<Element> {
+  private var slots: [Element?]
+  private var head = 0
+  private(set) var count = 0
+
+  init(minimumCapacity: Int = 16) {
+    var capacity = 1
+    while capacity < minimumCapacity { capacity *= 2 }
+    slots = Array(repeating: nil, count: capacity)
+  }
+
+  var isEmpty: Bool { count == 0 }
+
+  var first: Element? { count == 0 ? nil : slots[head] }
+
+  mutating func append(_ element: Element) {
+    if count == slots.count { grow() }
+    slots[(head + count) & (slots.count - 1)] = element
+    count += 1
+  }
+
+  @discardableResult
+  mutating func popFirst() -> Element? {
+    guard count > 0 else { return nil }
+    let element = slots[head]
+    slots[head] = nil
+    head = (head + 1) & (slots.count - 1)
+    count -= 1
+    return element
+  }
+
+  /// A copy, oldest first.
+  var elements: [Element] {
+    (0..<count).compactMap { slots[(head + $0) & (slots.count - 1)] }
+  }
+
+  private mutating func grow() {
+    var larger = [Element?](repeating: nil, count: slots.count * 2)
+    for offset in 0..<count { larger[offset] = slots[(head + offset) & (slots.count - 1)] }
+    slots = larger
+    head = 0
+  }
+}
