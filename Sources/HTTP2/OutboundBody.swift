@@ -1,8 +1,11 @@
 /// What a stream still has to send: chunks, then perhaps trailers, then the end.
+///
+/// Most bodies are one chunk: that one needs no list.
 struct OutboundBody {
-  private var chunks: [[UInt8]] = []
-  private var next = 0
+  private var current: [UInt8] = []
   private var offset = 0
+  private var later: [[UInt8]] = []
+  private var nextLater = 0
   private(set) var pendingBytes = 0
   private(set) var isFinished = false
   private(set) var trailers: HeaderBlock?
@@ -14,8 +17,13 @@ struct OutboundBody {
 
   mutating func append(_ chunk: [UInt8]) {
     guard !chunk.isEmpty else { return }
+    if pendingBytes == 0 {
+      current = chunk
+      offset = 0
+    } else {
+      later.append(chunk)
+    }
     pendingBytes += chunk.count
-    chunks.append(chunk)
   }
 
   mutating func finish(trailers: HeaderBlock?) {
@@ -26,27 +34,32 @@ struct OutboundBody {
   /// Moves up to `target.count` bytes; returns how many.
   mutating func take(into target: UnsafeMutableRawBufferPointer) -> Int {
     var written = 0
-    while written < target.count, next < chunks.count {
-      let count = min(target.count - written, chunks[next].count - offset)
-      chunks[next].withUnsafeBytes { source in
+    while written < target.count, pendingBytes > 0 {
+      let count = min(target.count - written, current.count - offset)
+      current.withUnsafeBytes { source in
         let part = UnsafeRawBufferPointer(rebasing: source[offset..<offset + count])
         UnsafeMutableRawBufferPointer(rebasing: target[written...]).copyMemory(from: part)
       }
       written += count
       offset += count
-      if offset == chunks[next].count { dropChunk() }
+      pendingBytes -= count
+      if offset == current.count { advance() }
     }
-    pendingBytes -= written
     return written
   }
 
-  private mutating func dropChunk() {
+  private mutating func advance() {
     offset = 0
-    chunks[next] = []
-    next += 1
-    guard next == chunks.count || next >= Self.compactAfter else { return }
-    chunks.removeFirst(next)
-    next = 0
+    guard nextLater < later.count else {
+      current = []
+      return
+    }
+    current = later[nextLater]
+    later[nextLater] = []
+    nextLater += 1
+    guard nextLater == later.count || nextLater >= Self.compactAfter else { return }
+    later.removeFirst(nextLater)
+    nextLater = 0
   }
 
   /// Sent chunks that are kept before the list is shortened.

@@ -19,10 +19,16 @@ final class Method: Sendable {
 
   let descriptor: MethodDescriptor
   let body: Body
+  private let path: [UInt8]
 
   init(_ descriptor: MethodDescriptor, _ body: Body) {
     self.descriptor = descriptor
     self.body = body
+    path = Array(descriptor.path.utf8)
+  }
+
+  func isAt(_ path: UnsafeBufferPointer<UInt8>) -> Bool {
+    self.path.count == path.count && self.path.elementsEqual(path)
   }
 
   func allows(_ caller: String?) -> Bool {

@@ -31,13 +31,6 @@ struct RequestHead {
     case .some(.some(let value)): timeout = value
     }
   }
-
-  func path<R>(
-    of block: HeaderBlock,
-    _ body: (UnsafeBufferPointer<UInt8>) -> R?
-  ) -> R? {
-    block.withValue(of: ":path", body) ?? nil
-  }
 }
 
 /// The protocol's own fields of a response.

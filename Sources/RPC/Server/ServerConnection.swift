@@ -14,6 +14,7 @@ actor ServerConnection: TransportDelegate {
   /// Calls that began in this turn: those still running at its end get a deadline timer.
   private var unarmed: [ServerCall] = []
   private var runningCalls = 0
+  private var lastMethod: Method?
   private var isDraining = false
 
   init(loop: EventLoop, server: ServerCore) {
@@ -162,7 +163,7 @@ actor ServerConnection: TransportDelegate {
     if call.isHeadOversized { throw .http(431) }
     guard let head = call.head else { return }
     let request = try RequestHead(head)
-    guard let method = request.path(of: head, { server.registry.method(at: $0) }) else {
+    guard let method = method(of: head) else {
       throw .status(.runtime(.unimplemented, "unknown method \(head.value(of: ":path") ?? "")"))
     }
     let caller = transport?.peerService
@@ -182,6 +183,16 @@ actor ServerConnection: TransportDelegate {
     } catch {
       throw .status(error)
     }
+  }
+
+  /// The method that the path names: often that of the call before, whose look-up is spared.
+  private func method(of head: HeaderBlock) -> Method? {
+    let found = head.withValue(of: ":path") { path -> Method? in
+      if let lastMethod, lastMethod.isAt(path) { return lastMethod }
+      return server.registry.method(at: path)
+    }
+    lastMethod = found ?? nil
+    return lastMethod
   }
 
   /// Opens the peer's window again for what the handler has taken or will take soon.
