@@ -107,13 +107,12 @@ package func decodedList<T>(_ count: Int, _ element: (Int) -> T) -> [T] {
 
 /// A map of a C struct; the last entry of a key wins.
 @inlinable
-package func decodedMap<K: Hashable, V>(_ count: Int, _ entry: (Int) -> (K, V)) -> [K: V] {
+package func decodedMap<K: Hashable, V>(_ count: Int, _ entry: (Int) -> (K, V)?) -> [K: V] {
   guard count > 0 else { return [:] }
   var map: [K: V] = [:]
   map.reserveCapacity(count)
   for index in 0..<count {
-    let (key, value) = entry(index)
-    map[key] = value
+    if let (key, value) = entry(index) { map[key] = value }
   }
   return map
 }

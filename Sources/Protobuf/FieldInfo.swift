@@ -59,6 +59,8 @@ package struct FieldInfo: Sendable {
   package let ignoredInput: Bool
   /// The value must not appear in logs.
   package let secret: Bool
+  /// Edge JSON output prints null for the field when it is not set, instead of leaving it out.
+  package let nullWhenUnset: Bool
   private let reference: Reference
 
   /// Bytes from the start of the C struct to the value.
@@ -84,7 +86,8 @@ package struct FieldInfo: Sendable {
     to reference: Reference = .none,
     aliases: [String] = [],
     ignoredInput: Bool = false,
-    secret: Bool = false
+    secret: Bool = false,
+    nullWhenUnset: Bool = false
   ) {
     self.number = number
     self.name = name
@@ -96,6 +99,7 @@ package struct FieldInfo: Sendable {
     self.aliases = aliases
     self.ignoredInput = ignoredInput
     self.secret = secret
+    self.nullWhenUnset = nullWhenUnset
   }
 
   /// The field is a map; ``message`` describes its entries.

@@ -12,20 +12,25 @@ package struct UnpackedMessage: ~Copyable {
   /// Checks and unpacks one message.
   @usableFromInline
   package init(_ info: MessageInfo, _ bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let arena = Arena(limit: ProtobufLimits.arenaBytes(forMessageOf: bytes.count))
+    let message = try Self.checkAndUnpack(info, bytes, arena)
+    self.arena = arena
+    cMessage = message
+  }
+
+  private static func checkAndUnpack(
+    _ info: MessageInfo,
+    _ bytes: UnsafeRawBufferPointer,
+    _ arena: borrowing Arena
+  ) throws(ProtobufError) -> UnsafeMutableRawPointer {
     guard bytes.count <= ProtobufLimits.messageBytes else { throw .tooLarge }
     var scan = WireScan()
     var reader = WireReader(bytes)
     let table = info.scanTable
     try scan.check(&reader, table, depth: 1)
-    arena = Arena(limit: ProtobufLimits.arenaBytes(forMessageOf: bytes.count))
-    if scan.foundGroup {
-      let filtered = try GroupFilter.filter(bytes, table)
-      cMessage = try filtered.withUnsafeBytes { raw in
-        Result { () throws(ProtobufError) in try Self.unpack(info, raw, arena) }
-      }.get()
-    } else {
-      cMessage = try Self.unpack(info, bytes, arena)
-    }
+    guard scan.foundGroup else { return try unpack(info, bytes, arena) }
+    let (copy, count) = arena.copy(try GroupFilter.filter(bytes, table))
+    return try unpack(info, UnsafeRawBufferPointer(start: copy, count: count), arena)
   }
 
   private static func unpack(
