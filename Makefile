@@ -47,7 +47,7 @@ release: deps ## release build
 	@$(SCRIPTS)/build.sh release
 
 generate: deps ## rewrite the code that is generated from proto/
-	@$(SCRIPTS)/generate.sh
+	@proto/generate.sh
 
 lint: ## check the format of the Swift code
 	@$(SWIFT_FILES) | xargs swift format lint --strict --parallel
