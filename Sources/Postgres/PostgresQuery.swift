@@ -60,6 +60,16 @@ package struct PostgresQuery: Sendable, ExpressibleByStringInterpolation {
 
     /// Binds a value.
     package mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value) {
+      appendInterpolation(bound: value)
+    }
+
+    /// Binds a value or NULL. Apart from the other, because the compiler warns of optionals that
+    /// reach an interpolation without saying so.
+    package mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value?) {
+      appendInterpolation(bound: value)
+    }
+
+    private mutating func appendInterpolation<Value: PostgresEncodable>(bound value: Value) {
       value.encode(into: &parameters)
       let number = parameters.entries.count
       sql += "$"

@@ -2,7 +2,8 @@
 enum LoopbackRule {
   /// Takes an address as the edge wrote it, with or without a port; nil is nobody's.
   static func isLoopback(_ address: String?) -> Bool {
-    guard var text = address.map(Substring.init) else { return false }
+    guard let address else { return false }
+    var text = Substring(address)
     if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
       text = text[text.index(after: text.startIndex)..<end]
     } else if text.contains("."), let colon = text.lastIndex(of: ":"),
