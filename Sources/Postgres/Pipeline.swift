@@ -1,3 +1,5 @@
+internal import EventLoop
+
 /// What is on its way on one connection, and what each arriving result means. Pure.
 ///
 /// A *unit of work* is one or more commands followed by one sync; the server runs a unit as one

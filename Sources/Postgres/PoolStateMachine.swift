@@ -1,3 +1,5 @@
+internal import EventLoop
+
 /// Decides which connection runs which unit of work, and when connections are opened. Pure.
 ///
 /// A connection is

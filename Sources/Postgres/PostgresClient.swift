@@ -9,7 +9,7 @@ internal import Synchronization
 /// has its own sync and so its own fate. Session settings (`SET`) and other state of a session would
 /// leak to others: set them by the URL, or by `SET LOCAL` inside a transaction.
 ///
-/// `shutDown()` must be awaited before the loops are stopped.
+/// `shutdown()` must be awaited before the loops are stopped.
 package final class PostgresClient: Sendable {
   private let pools: [PostgresPool]
   private let listener: PostgresListener
@@ -98,7 +98,7 @@ package final class PostgresClient: Sendable {
   }
 
   /// Closes all connections; callers that still wait get ``PostgresError/Kind/closed``.
-  nonisolated(nonsending) package func shutDown() async {
+  nonisolated(nonsending) package func shutdown() async {
     for pool in pools { await pool.shutDown() }
     await listener.shutDown()
   }
