@@ -1,4 +1,3 @@
-import EventLoop
 import Testing
 
 @testable import RPC
@@ -105,17 +104,5 @@ import Testing
       let bytes = (0..<count).map { UInt8($0 * 37 & 255) }
       #expect(Base64.decode(Base64.encode(bytes)) == bytes)
     }
-  }
-}
-
-@Suite("Backoff") struct BackoffTests {
-  @Test("Delays grow to the maximum and start again after a reset")
-  func growth() {
-    var backoff = Backoff(initial: .milliseconds(100), maximum: .milliseconds(250))
-    let delays = [0.5, 0.5, 0.5, 0, 1].map { backoff.next(random: $0) }
-    #expect(delays.map(\.wholeMilliseconds) == [100, 160, 250, 200, 301])
-    backoff.reset()
-    let first = backoff.next(random: 0.5)
-    #expect(first == .milliseconds(100))
   }
 }

@@ -53,7 +53,7 @@ package final class Channel: Sendable {
         Subchannel(
           endpoint, loop: loop, settings: settings,
           backoff: Backoff(
-            initial: configuration.initialBackoff, maximum: configuration.maxBackoff))
+            first: configuration.initialBackoff, longest: configuration.maxBackoff))
       }
     }
   }

@@ -125,7 +125,7 @@ actor Subchannel {
   private func rest(after failure: String) {
     state = .backingOff(failure)
     wakeWaiters()
-    _ = loop.schedule(after: backoff.next(random: .random(in: 0...1))) { [self] in
+    _ = loop.schedule(after: backoff.next()) { [self] in
       assumeIsolated { $0.startConnecting() }
     }
   }
