@@ -173,6 +173,7 @@ class Survival(unittest.TestCase):
                 self.assertEqual(len([row for row in rows if row[1] == "succeeded"]), 1, rows)
                 self.assertEqual([row[0] for row in charged], [order.job_id], rows)
                 self.assertEqual(order.client.credits()["credits"], 9)
+        self.assertEqual(stack.query(stack.AUDIT), [])
         done = stack.ctl("ledger", "verify")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
