@@ -65,13 +65,13 @@ files() {
 
 mapfile -t grpc < <(files grpc)
 mapfile -t echo < <(files oneshot/echo)
-mapfile -t testing < <(files oneshot/testing)
-mapfile -t api < <(files oneshot | grep -v -e ^oneshot/echo/ -e ^oneshot/testing/)
+mapfile -t sample < <(files oneshot/sample)
+mapfile -t api < <(files oneshot | grep -v -e ^oneshot/echo/ -e ^oneshot/sample/)
 generate wellknown google/protobuf/descriptor.proto "${well_known[@]}"
 generate rpc google/rpc/{code,status,error_details}.proto "${grpc[@]}"
 generate oneshot "${api[@]}"
 generate echo "${echo[@]}"
-generate test "${testing[@]}"
+generate test "${sample[@]}"
 
 directories=(
   Sources/Protobuf/Generated Sources/CProtobufWellKnown

@@ -65,9 +65,9 @@ package struct FieldInfo: Sendable {
 
   /// Bytes from the start of the C struct to the value.
   ///
-  /// A value is: the scalar (bool is a C `int`, an enum an `Int32`); for strings and bytes a
-  /// `ProtobufCBinaryData` (the generator lowers strings to bytes, so a NUL survives); for a message
-  /// a pointer, NULL when not set. Lists and maps hold a pointer to an array of those.
+  /// A value is: the scalar (bool is a C `int`, an enum an `Int32`, a float its bits); for strings
+  /// and bytes a `ProtobufCBinaryData` (the generator lowers strings to bytes, so a NUL survives);
+  /// for a message a pointer, NULL when not set. Lists and maps hold a pointer to an array of those.
   package internal(set) var offset = 0
 
   /// Bytes from the start of the C struct to the count (`Int`, lists and maps) or to the case.

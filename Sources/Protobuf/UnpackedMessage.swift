@@ -28,8 +28,8 @@ package struct UnpackedMessage: ~Copyable {
     var reader = WireReader(bytes)
     let table = info.scanTable
     try scan.check(&reader, table, depth: 1)
-    guard scan.foundGroup else { return try unpack(info, bytes, arena) }
-    let (copy, count) = arena.copy(try GroupFilter.filter(bytes, table))
+    guard scan.needsNormalizing else { return try unpack(info, bytes, arena) }
+    let (copy, count) = arena.copy(try WireNormalizer.normalized(bytes, table))
     return try unpack(info, UnsafeRawBufferPointer(start: copy, count: count), arena)
   }
 

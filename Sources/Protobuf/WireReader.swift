@@ -28,11 +28,14 @@ struct WireReader {
     self.end = end
   }
 
-  var isAtEnd: Bool { position == end }
-
-  /// The bytes from `start` up to the present position.
+    /// The bytes from `start` up to the present position.
   func bytes(from start: Int) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: base[start..<position])
+  }
+
+  /// The bytes from the present position to the end.
+  var allBytes: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: base[position..<end])
   }
 
   mutating func readVarint() throws(ProtobufError) -> UInt64 {

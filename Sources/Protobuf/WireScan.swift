@@ -7,7 +7,10 @@ struct ScanTable {
     /// A list of numbers may also arrive packed, in one length-delimited value.
     var isPackable: Bool
     var isText: Bool
-    var isMessage: Bool
+    /// A message that is neither in a list nor in a map.
+    var isSingleMessage: Bool
+    /// Which oneof of the message; -1 outside.
+    var oneof: Int16
     /// The table of the message's type; nil until the tables are linked.
     var child: UnsafePointer<ScanTable>?
   }
@@ -49,7 +52,8 @@ extension ScanTable.Entry {
   fileprivate init(_ field: FieldInfo) {
     number = field.number
     isText = field.kind == .string
-    isMessage = field.kind == .message
+    isSingleMessage = field.kind == .message && field.hasPresence
+    oneof = Int16(field.oneofIndex ?? -1)
     child = nil
     switch field.kind {
     case .double, .fixed64, .sfixed64: wireType = 1
@@ -63,11 +67,12 @@ extension ScanTable.Entry {
 
 /// Checks bytes from outside before protobuf-c sees them.
 ///
-/// Protobuf-c 1.4.1 follows any depth of nesting until the stack ends, takes any bytes for text and
-/// stops at unknown groups; the scan refuses the first two and finds the third.
+/// Protobuf-c 1.4.1 follows any depth of nesting until the stack ends and takes any bytes for text;
+/// the scan refuses both. It also stops at unknown groups, and merges a message that comes twice
+/// wrongly; the scan finds those, and ``WireNormalizer`` writes them anew.
 struct WireScan {
-  /// The message holds a group, which ``GroupFilter`` must take out.
-  private(set) var foundGroup = false
+  /// The message has something that protobuf-c does not read as it should.
+  private(set) var needsNormalizing = false
 
   mutating func check(
     _ reader: inout WireReader,
@@ -75,9 +80,10 @@ struct WireScan {
     depth: Int
   ) throws(ProtobufError) {
     guard depth <= ProtobufLimits.depth else { throw .tooDeep }
+    var seen: UInt64 = 0
     while let tag = try reader.readTag() {
       guard let entry = table.pointee.entry(tag.number) else {
-        if tag.wireType == 3 { foundGroup = true }
+        if tag.wireType == 3 { needsNormalizing = true }
         try reader.skip(tag, depth: depth)
         continue
       }
@@ -96,53 +102,14 @@ struct WireScan {
       if entry.pointee.isText {
         guard inner.isUTF8() else { throw .invalidUTF8(field: tag.number) }
       } else if let child = entry.pointee.child {
+        if entry.pointee.isSingleMessage {
+          // Numbers that share a bit cost a needless copy, no more.
+          let bit = UInt64(1) << UInt64(tag.number & 63)
+          if seen & bit != 0 { needsNormalizing = true }
+          seen |= bit
+        }
         try check(&inner, child, depth: depth + 1)
       }
     }
-  }
-}
-
-/// Copies a message without the groups that its schema does not know.
-struct GroupFilter {
-  /// The filtered message; the bytes have passed ``WireScan``.
-  static func filter(
-    _ bytes: UnsafeRawBufferPointer,
-    _ table: UnsafePointer<ScanTable>
-  ) throws(ProtobufError) -> [UInt8] {
-    var output: [UInt8] = []
-    output.reserveCapacity(bytes.count)
-    try filter(WireReader(bytes), table, &output)
-    return output
-  }
-
-  private static func filter(
-    _ input: WireReader,
-    _ table: UnsafePointer<ScanTable>,
-    _ output: inout [UInt8]
-  ) throws(ProtobufError) {
-    var reader = input
-    while true {
-      let start = reader.position
-      guard let tag = try reader.readTag() else { return }
-      guard tag.wireType == 2, let child = table.pointee.entry(tag.number)?.pointee.child else {
-        try reader.skip(tag, depth: 1)
-        if tag.wireType != 3 { output.append(contentsOf: reader.bytes(from: start)) }
-        continue
-      }
-      output.append(contentsOf: reader.bytes(from: start))
-      var inner: [UInt8] = []
-      try filter(try reader.readDelimited(), child, &inner)
-      appendLength(inner.count, &output)
-      output.append(contentsOf: inner)
-    }
-  }
-
-  private static func appendLength(_ length: Int, _ output: inout [UInt8]) {
-    var rest = length
-    while rest >= 0x80 {
-      output.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-      rest >>= 7
-    }
-    output.append(UInt8(rest))
   }
 }

@@ -786,7 +786,7 @@ extension Gpu.FaceRestoreSpec {
     }
     model = decodedString(c.pointee.model.data, c.pointee.model.len)
     enhance = c.pointee.enhance != 0
-    denoise = c.pointee.denoise
+    denoise = Double(bitPattern: c.pointee.denoise)
     scale = c.pointee.scale
     unknownFields = UnknownFields(of: raw)
   }
@@ -798,7 +798,7 @@ extension Gpu.FaceRestoreSpec {
     }
     (c.pointee.model.data, c.pointee.model.len) = arena.copy(model)
     c.pointee.enhance = enhance ? 1 : 0
-    c.pointee.denoise = denoise
+    c.pointee.denoise = denoise.bitPattern
     c.pointee.scale = scale
     unknownFields.store(in: raw, arena: arena)
   }
@@ -829,8 +829,8 @@ extension Gpu.FaceSwapSpec {
     if let member = c.pointee.target {
       target = Gpu.ImageSource(cMessage: member)
     }
-    blend = c.pointee.blend
-    swapStrength = c.pointee.swap_strength
+    blend = Double(bitPattern: c.pointee.blend)
+    swapStrength = Double(bitPattern: c.pointee.swap_strength)
     restoreModel = decodedString(c.pointee.restore_model.data, c.pointee.restore_model.len)
     upscale = c.pointee.upscale
     lora = decodedString(c.pointee.lora.data, c.pointee.lora.len)
@@ -845,8 +845,8 @@ extension Gpu.FaceSwapSpec {
     if let member = target {
       c.pointee.target = arena.stored(member).assumingMemoryBound(to: Oneshot__Gpu__V1__ImageSource.self)
     }
-    c.pointee.blend = blend
-    c.pointee.swap_strength = swapStrength
+    c.pointee.blend = blend.bitPattern
+    c.pointee.swap_strength = swapStrength.bitPattern
     (c.pointee.restore_model.data, c.pointee.restore_model.len) = arena.copy(restoreModel)
     c.pointee.upscale = upscale
     (c.pointee.lora.data, c.pointee.lora.len) = arena.copy(lora)
@@ -1093,7 +1093,7 @@ extension Gpu.RunSucceeded {
     provider = decodedString(c.pointee.provider.data, c.pointee.provider.len)
     contentHash = decodedBytes(c.pointee.content_hash.data, c.pointee.content_hash.len)
     nsfwFlagged = c.pointee.nsfw_flagged != 0
-    nsfwScore = c.pointee.nsfw_score
+    nsfwScore = Double(bitPattern: c.pointee.nsfw_score)
     unknownFields = UnknownFields(of: raw)
   }
 
@@ -1107,7 +1107,7 @@ extension Gpu.RunSucceeded {
     (c.pointee.provider.data, c.pointee.provider.len) = arena.copy(provider)
     (c.pointee.content_hash.data, c.pointee.content_hash.len) = arena.copy(contentHash)
     c.pointee.nsfw_flagged = nsfwFlagged ? 1 : 0
-    c.pointee.nsfw_score = nsfwScore
+    c.pointee.nsfw_score = nsfwScore.bitPattern
     unknownFields.store(in: raw, arena: arena)
   }
 }
@@ -1339,7 +1339,7 @@ extension Gpu.Provider {
     running = c.pointee.running
     capacity = c.pointee.capacity
     consecutiveFailures = c.pointee.consecutive_failures
-    checkDurationMs = c.pointee.check_duration_ms
+    checkDurationMs = Double(bitPattern: c.pointee.check_duration_ms)
     unknownFields = UnknownFields(of: raw)
   }
 
@@ -1355,7 +1355,7 @@ extension Gpu.Provider {
     c.pointee.running = running
     c.pointee.capacity = capacity
     c.pointee.consecutive_failures = consecutiveFailures
-    c.pointee.check_duration_ms = checkDurationMs
+    c.pointee.check_duration_ms = checkDurationMs.bitPattern
     unknownFields.store(in: raw, arena: arena)
   }
 }

@@ -793,7 +793,7 @@ extension Jobs.JobParams {
       enhance = c.pointee.enhance != 0
     }
     if c.pointee._denoise_case.rawValue == 10 {
-      denoise = c.pointee.denoise
+      denoise = Double(bitPattern: c.pointee.denoise)
     }
     if c.pointee._scale_case.rawValue == 11 {
       scale = c.pointee.scale
@@ -805,10 +805,10 @@ extension Jobs.JobParams {
       tile = c.pointee.tile
     }
     if c.pointee._blend_case.rawValue == 14 {
-      blend = c.pointee.blend
+      blend = Double(bitPattern: c.pointee.blend)
     }
     if c.pointee._swap_strength_case.rawValue == 15 {
-      swapStrength = c.pointee.swap_strength
+      swapStrength = Double(bitPattern: c.pointee.swap_strength)
     }
     if c.pointee._upscale_case.rawValue == 16 {
       upscale = c.pointee.upscale
@@ -873,7 +873,7 @@ extension Jobs.JobParams {
     }
     if let member = denoise {
       c.pointee._denoise_case = .init(rawValue: 10)
-      c.pointee.denoise = member
+      c.pointee.denoise = member.bitPattern
     }
     if let member = scale {
       c.pointee._scale_case = .init(rawValue: 11)
@@ -889,11 +889,11 @@ extension Jobs.JobParams {
     }
     if let member = blend {
       c.pointee._blend_case = .init(rawValue: 14)
-      c.pointee.blend = member
+      c.pointee.blend = member.bitPattern
     }
     if let member = swapStrength {
       c.pointee._swap_strength_case = .init(rawValue: 15)
-      c.pointee.swap_strength = member
+      c.pointee.swap_strength = member.bitPattern
     }
     if let member = upscale {
       c.pointee._upscale_case = .init(rawValue: 16)

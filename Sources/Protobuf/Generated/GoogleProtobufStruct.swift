@@ -140,6 +140,7 @@ extension GoogleProtobuf.Struct {
     c.pointee.fields = arena.copyList(fields) {
       let entry = arena.allocateMessage(Self.fieldsEntryInfo)
         .assumingMemoryBound(to: Google__Protobuf__Struct__FieldsEntry.self)
+      entry.pointee._key_case = .init(rawValue: 1)
       (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
       entry.pointee.value = arena.stored($0.value).assumingMemoryBound(to: Google__Protobuf__Value.self)
       return entry
@@ -170,7 +171,7 @@ extension GoogleProtobuf.Value {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__Value.self)
     switch c.pointee.kind_case.rawValue {
     case 1: kind = .nullValue(GoogleProtobuf.NullValue(rawValue: c.pointee.null_value))
-    case 2: kind = .numberValue(c.pointee.number_value)
+    case 2: kind = .numberValue(Double(bitPattern: c.pointee.number_value))
     case 3: kind = .stringValue(decodedString(c.pointee.string_value.data, c.pointee.string_value.len))
     case 4: kind = .boolValue(c.pointee.bool_value != 0)
     case 5: kind = .structValue(c.pointee.struct_value.map { GoogleProtobuf.Struct(cMessage: $0) } ?? GoogleProtobuf.Struct())
@@ -188,7 +189,7 @@ extension GoogleProtobuf.Value {
       c.pointee.null_value = member.rawValue
     case .numberValue(let member):
       c.pointee.kind_case = .init(rawValue: 2)
-      c.pointee.number_value = member
+      c.pointee.number_value = member.bitPattern
     case .stringValue(let member):
       c.pointee.kind_case = .init(rawValue: 3)
       (c.pointee.string_value.data, c.pointee.string_value.len) = arena.copy(member)

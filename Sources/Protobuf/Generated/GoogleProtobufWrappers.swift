@@ -172,13 +172,13 @@ extension GoogleProtobuf.DoubleValue {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__DoubleValue.self)
-    value = c.pointee.value
+    value = Double(bitPattern: c.pointee.value)
     unknownFields = UnknownFields(of: raw)
   }
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__DoubleValue.self)
-    c.pointee.value = value
+    c.pointee.value = value.bitPattern
     unknownFields.store(in: raw, arena: arena)
   }
 }
@@ -197,13 +197,13 @@ extension GoogleProtobuf.FloatValue {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__FloatValue.self)
-    value = c.pointee.value
+    value = Float(bitPattern: c.pointee.value)
     unknownFields = UnknownFields(of: raw)
   }
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__FloatValue.self)
-    c.pointee.value = value
+    c.pointee.value = value.bitPattern
     unknownFields.store(in: raw, arena: arena)
   }
 }

@@ -372,7 +372,9 @@ extension GoogleRpc.ErrorInfo {
     c.pointee.metadata = arena.copyList(metadata) {
       let entry = arena.allocateMessage(Self.metadataEntryInfo)
         .assumingMemoryBound(to: Google__Rpc__ErrorInfo__MetadataEntry.self)
+      entry.pointee._key_case = .init(rawValue: 1)
       (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
+      entry.pointee._value_case = .init(rawValue: 2)
       (entry.pointee.value.data, entry.pointee.value.len) = arena.copy($0.value)
       return entry
     }
@@ -525,7 +527,9 @@ extension GoogleRpc.QuotaFailure.Violation {
     c.pointee.quota_dimensions = arena.copyList(quotaDimensions) {
       let entry = arena.allocateMessage(Self.quotaDimensionsEntryInfo)
         .assumingMemoryBound(to: Google__Rpc__QuotaFailure__Violation__QuotaDimensionsEntry.self)
+      entry.pointee._key_case = .init(rawValue: 1)
       (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
+      entry.pointee._value_case = .init(rawValue: 2)
       (entry.pointee.value.data, entry.pointee.value.len) = arena.copy($0.value)
       return entry
     }

@@ -214,6 +214,7 @@ extension GrpcHealth.HealthListResponse {
     c.pointee.statuses = arena.copyList(statuses) {
       let entry = arena.allocateMessage(Self.statusesEntryInfo)
         .assumingMemoryBound(to: Grpc__Health__V1__HealthListResponse__StatusesEntry.self)
+      entry.pointee._key_case = .init(rawValue: 1)
       (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
       entry.pointee.value = arena.stored($0.value).assumingMemoryBound(to: Grpc__Health__V1__HealthCheckResponse.self)
       return entry

@@ -4,6 +4,8 @@ internal import SwiftProtobufPluginLibrary
 enum ValueKind {
   /// The C and the Swift type are the same.
   case number(swift: String)
+  /// Its bits lie in the C struct: protobuf-c would leave a negative zero out.
+  case float(swift: String)
   case bool
   case string
   case bytes
@@ -12,8 +14,8 @@ enum ValueKind {
 
   init(_ field: FieldDescriptor) throws {
     switch field.type {
-    case .double: self = .number(swift: "Double")
-    case .float: self = .number(swift: "Float")
+    case .double: self = .float(swift: "Double")
+    case .float: self = .float(swift: "Float")
     case .int32, .sint32, .sfixed32: self = .number(swift: "Int32")
     case .int64, .sint64, .sfixed64: self = .number(swift: "Int64")
     case .uint32, .fixed32: self = .number(swift: "UInt32")
@@ -27,9 +29,13 @@ enum ValueKind {
     }
   }
 
+  var isMessage: Bool {
+    if case .message = self { true } else { false }
+  }
+
   var swiftType: String {
     switch self {
-    case .number(let type): type
+    case .number(let type), .float(let type): type
     case .bool: "Bool"
     case .string: "String"
     case .bytes: "[UInt8]"
@@ -41,7 +47,7 @@ enum ValueKind {
   /// The value of a field that is not set.
   var defaultValue: String {
     switch self {
-    case .number: "0"
+    case .number, .float: "0"
     case .bool: "false"
     case .string: "\"\""
     case .bytes: "[]"
@@ -54,6 +60,7 @@ enum ValueKind {
   func decoded(_ c: String) -> String {
     switch self {
     case .number: c
+    case .float(let type): "\(type)(bitPattern: \(c))"
     case .bool: "\(c) != 0"
     case .string: "decodedString(\(c).data, \(c).len)"
     case .bytes: "decodedBytes(\(c).data, \(c).len)"
@@ -66,6 +73,7 @@ enum ValueKind {
   func assignment(_ c: String, _ value: String) -> String {
     switch self {
     case .number: "\(c) = \(value)"
+    case .float: "\(c) = \(value).bitPattern"
     case .bool: "\(c) = \(value) ? 1 : 0"
     case .string, .bytes: "(\(c).data, \(c).len) = arena.copy(\(value))"
     case .enumeration: "\(c) = \(value).rawValue"
@@ -78,6 +86,7 @@ enum ValueKind {
   func list(_ value: String) -> String {
     switch self {
     case .number: "arena.copyNumbers(\(value))"
+    case .float: "arena.copyList(\(value)) { $0.bitPattern }"
     case .bool: "arena.copyList(\(value)) { $0 ? 1 : 0 }"
     case .enumeration: "arena.copyList(\(value)) { $0.rawValue }"
     case .string, .bytes:
@@ -125,14 +134,13 @@ struct FieldModel {
 
   /// A scalar with the keyword `optional`.
   var isOptionalScalar: Bool {
-    if case .message = kind { return false }
-    return field.hasPresence && field.realContainingOneof == nil && !field.isRepeated
+    !kind.isMessage && field.hasPresence && field.realContainingOneof == nil && !field.isRepeated
   }
 
   var swiftType: String {
     if let entry { return "[\(entry.key.swiftType): \(entry.value.swiftType)]" }
     if field.isRepeated { return "[\(kind.swiftType)]" }
-    if case .message = kind { return kind.swiftType + "?" }
+    if kind.isMessage { return kind.swiftType + "?" }
     return isOptionalScalar ? kind.swiftType + "?" : kind.swiftType
   }
 

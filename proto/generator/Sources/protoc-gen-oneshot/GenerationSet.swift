@@ -68,7 +68,7 @@ struct GenerationSet {
     if name.hasPrefix("google/protobuf/") { return named("wellknown") }
     if name.hasPrefix("google/rpc/") || name.hasPrefix("grpc/") { return named("rpc") }
     if name.hasPrefix("oneshot/echo/") { return named("echo") }
-    if name.hasPrefix("oneshot/testing/") { return named("test") }
+    if name.hasPrefix("oneshot/sample/") { return named("test") }
     return name.hasPrefix("oneshot/") ? named("oneshot") : nil
   }
 

@@ -5,6 +5,7 @@ internal import SwiftProtobufPluginLibrary
 ///
 /// - `string` becomes `bytes`: its C strings end at a NUL, and our scan checks the UTF-8.
 /// - Enums become `int32`: unknown numbers need no C enum.
+/// - `double` and `float` become their bits: it takes a negative zero for "not set".
 /// - Maps become lists of entries (they are on the wire), since an entry's key may not be `bytes`.
 /// - Custom options and the imports that only they need go: it knows no extensions.
 /// - `optional` stays, as its oneof of one member, which gives presence.
@@ -39,12 +40,24 @@ enum Lowering {
     result.name = message.name
     result.field = message.field.map(lowered)
     result.nestedType = message.nestedType.map(lowered)
-    result.oneofDecl = message.oneofDecl.map { oneof in
-      var result = Google_Protobuf_OneofDescriptorProto()
-      result.name = oneof.name.lowercased()
-      return result
-    }
+    result.oneofDecl = message.oneofDecl.map { lowered(oneof: $0.name) }
+    if message.options.mapEntry { giveMembersPresence(&result) }
     return result
+  }
+
+  private static func lowered(oneof name: String) -> Google_Protobuf_OneofDescriptorProto {
+    var result = Google_Protobuf_OneofDescriptorProto()
+    result.name = name.lowercased()
+    return result
+  }
+
+  /// Key and value of a map's entry are written even at their defaults, as everywhere else.
+  private static func giveMembersPresence(_ entry: inout Google_Protobuf_DescriptorProto) {
+    for index in entry.field.indices where entry.field[index].type != .message {
+      entry.field[index].proto3Optional = true
+      entry.field[index].oneofIndex = Int32(entry.oneofDecl.count)
+      entry.oneofDecl.append(lowered(oneof: "_" + entry.field[index].name))
+    }
   }
 
   private static func lowered(
@@ -55,8 +68,9 @@ enum Lowering {
     result.clearOptions()
     result.clearJsonName()
     switch field.type {
-    case .string:
-      result.type = .bytes
+    case .string: result.type = .bytes
+    case .double: result.type = .fixed64
+    case .float: result.type = .fixed32
     case .enum:
       result.type = .int32
       result.clearTypeName()

@@ -119,7 +119,9 @@ extension MessageWriter {
     text.block("c.pointee.\(field.c) = arena.copyList(\(field.swift))") { text in
       text.line("let entry = arena.allocateMessage(Self.\(entryInfo(entry.message)))")
       text.line("  .assumingMemoryBound(to: \(cEntry).self)")
+      text.line("entry.pointee._key_case = .init(rawValue: 1)")
       text.line(entry.key.assignment("entry.pointee.key", "$0.key"))
+      if !entry.value.isMessage { text.line("entry.pointee._value_case = .init(rawValue: 2)") }
       text.line(entry.value.assignment("entry.pointee.value", "$0.value"))
       text.line("return entry")
     }

@@ -1110,7 +1110,7 @@ static const ProtobufCFieldDescriptor oneshot__gpu__v1__face_restore_spec__field
     "denoise",
     4,
     PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_DOUBLE,
+    PROTOBUF_C_TYPE_FIXED64,
     0,   /* quantifier_offset */
     offsetof(Oneshot__Gpu__V1__FaceRestoreSpec, denoise),
     NULL,
@@ -1188,7 +1188,7 @@ static const ProtobufCFieldDescriptor oneshot__gpu__v1__face_swap_spec__field_de
     "blend",
     3,
     PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_DOUBLE,
+    PROTOBUF_C_TYPE_FIXED64,
     0,   /* quantifier_offset */
     offsetof(Oneshot__Gpu__V1__FaceSwapSpec, blend),
     NULL,
@@ -1200,7 +1200,7 @@ static const ProtobufCFieldDescriptor oneshot__gpu__v1__face_swap_spec__field_de
     "swap_strength",
     4,
     PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_DOUBLE,
+    PROTOBUF_C_TYPE_FIXED64,
     0,   /* quantifier_offset */
     offsetof(Oneshot__Gpu__V1__FaceSwapSpec, swap_strength),
     NULL,
@@ -1750,7 +1750,7 @@ static const ProtobufCFieldDescriptor oneshot__gpu__v1__run_succeeded__field_des
     "nsfw_score",
     6,
     PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_DOUBLE,
+    PROTOBUF_C_TYPE_FIXED64,
     0,   /* quantifier_offset */
     offsetof(Oneshot__Gpu__V1__RunSucceeded, nsfw_score),
     NULL,
@@ -2267,7 +2267,7 @@ static const ProtobufCFieldDescriptor oneshot__gpu__v1__provider__field_descript
     "check_duration_ms",
     7,
     PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_DOUBLE,
+    PROTOBUF_C_TYPE_FIXED64,
     0,   /* quantifier_offset */
     offsetof(Oneshot__Gpu__V1__Provider, check_duration_ms),
     NULL,

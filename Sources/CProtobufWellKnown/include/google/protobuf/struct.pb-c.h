@@ -26,15 +26,24 @@ typedef struct Google__Protobuf__ListValue Google__Protobuf__ListValue;
 
 /* --- messages --- */
 
+typedef enum {
+  GOOGLE__PROTOBUF__STRUCT__FIELDS_ENTRY___KEY__NOT_SET = 0,
+  GOOGLE__PROTOBUF__STRUCT__FIELDS_ENTRY___KEY_KEY = 1
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(GOOGLE__PROTOBUF__STRUCT__FIELDS_ENTRY___KEY__CASE)
+} Google__Protobuf__Struct__FieldsEntry__KeyCase;
+
 struct  Google__Protobuf__Struct__FieldsEntry
 {
   ProtobufCMessage base;
-  ProtobufCBinaryData key;
   Google__Protobuf__Value *value;
+  Google__Protobuf__Struct__FieldsEntry__KeyCase _key_case;
+  union {
+    ProtobufCBinaryData key;
+  };
 };
 #define GOOGLE__PROTOBUF__STRUCT__FIELDS_ENTRY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&google__protobuf__struct__fields_entry__descriptor) \
-    , {0,NULL}, NULL }
+    , NULL, GOOGLE__PROTOBUF__STRUCT__FIELDS_ENTRY___KEY__NOT_SET, {0} }
 
 
 struct  Google__Protobuf__Struct
@@ -65,7 +74,7 @@ struct  Google__Protobuf__Value
   Google__Protobuf__Value__KindCase kind_case;
   union {
     int32_t null_value;
-    double number_value;
+    uint64_t number_value;
     ProtobufCBinaryData string_value;
     protobuf_c_boolean bool_value;
     Google__Protobuf__Struct *struct_value;

@@ -90,7 +90,7 @@ struct  Oneshot__Gpu__V1__FaceRestoreSpec
   Oneshot__Gpu__V1__ImageSource *input;
   ProtobufCBinaryData model;
   protobuf_c_boolean enhance;
-  double denoise;
+  uint64_t denoise;
   int32_t scale;
 };
 #define ONESHOT__GPU__V1__FACE_RESTORE_SPEC__INIT \
@@ -103,8 +103,8 @@ struct  Oneshot__Gpu__V1__FaceSwapSpec
   ProtobufCMessage base;
   Oneshot__Gpu__V1__ImageSource *source_face;
   Oneshot__Gpu__V1__ImageSource *target;
-  double blend;
-  double swap_strength;
+  uint64_t blend;
+  uint64_t swap_strength;
   ProtobufCBinaryData restore_model;
   int32_t upscale;
   ProtobufCBinaryData lora;
@@ -219,7 +219,7 @@ struct  Oneshot__Gpu__V1__RunSucceeded
   ProtobufCBinaryData provider;
   ProtobufCBinaryData content_hash;
   protobuf_c_boolean nsfw_flagged;
-  double nsfw_score;
+  uint64_t nsfw_score;
 };
 #define ONESHOT__GPU__V1__RUN_SUCCEEDED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&oneshot__gpu__v1__run_succeeded__descriptor) \
@@ -318,7 +318,7 @@ struct  Oneshot__Gpu__V1__Provider
   int32_t running;
   int32_t capacity;
   int32_t consecutive_failures;
-  double check_duration_ms;
+  uint64_t check_duration_ms;
 };
 #define ONESHOT__GPU__V1__PROVIDER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&oneshot__gpu__v1__provider__descriptor) \

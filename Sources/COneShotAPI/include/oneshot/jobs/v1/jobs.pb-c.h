@@ -247,7 +247,7 @@ struct  Oneshot__Jobs__V1__JobParams
   };
   Oneshot__Jobs__V1__JobParams__DenoiseCase _denoise_case;
   union {
-    double denoise;
+    uint64_t denoise;
   };
   Oneshot__Jobs__V1__JobParams__ScaleCase _scale_case;
   union {
@@ -263,11 +263,11 @@ struct  Oneshot__Jobs__V1__JobParams
   };
   Oneshot__Jobs__V1__JobParams__BlendCase _blend_case;
   union {
-    double blend;
+    uint64_t blend;
   };
   Oneshot__Jobs__V1__JobParams__SwapStrengthCase _swap_strength_case;
   union {
-    double swap_strength;
+    uint64_t swap_strength;
   };
   Oneshot__Jobs__V1__JobParams__UpscaleCase _upscale_case;
   union {

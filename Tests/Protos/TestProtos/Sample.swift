@@ -3,9 +3,9 @@
 internal import CTestProtos
 package import Protobuf
 
-extension Testing {
+extension Sample {
 
-  /// The enum `oneshot.testing.v1.Color`.
+  /// The enum `oneshot.sample.v1.Color`.
   package enum Color: ProtobufEnum {
     /// `COLOR_UNSPECIFIED`, 0.
     case unspecified
@@ -42,7 +42,7 @@ extension Testing {
     }
 
     package static let info: EnumInfo = EnumInfo(
-      "oneshot.testing.v1.Color",
+      "oneshot.sample.v1.Color",
       [
         EnumInfo.Value(0, "COLOR_UNSPECIFIED", "unspecified"),
         EnumInfo.Value(1, "COLOR_RED", "red"),
@@ -53,7 +53,7 @@ extension Testing {
     )
   }
 
-  /// The message `oneshot.testing.v1.Scalars`.
+  /// The message `oneshot.sample.v1.Scalars`.
   package struct Scalars: ProtobufMessage {
     /// `double_value`
     package var doubleValue: Double = 0
@@ -78,7 +78,7 @@ extension Testing {
     /// `uint32_value`
     package var uint32Value: UInt32 = 0
     /// `color`
-    package var color: Testing.Color = .unspecified
+    package var color: Sample.Color = .unspecified
     /// `sfixed32_value`
     package var sfixed32Value: Int32 = 0
     /// `sfixed64_value`
@@ -105,7 +105,7 @@ extension Testing {
       stringValue: String = "",
       bytesValue: [UInt8] = [],
       uint32Value: UInt32 = 0,
-      color: Testing.Color = .unspecified,
+      color: Sample.Color = .unspecified,
       sfixed32Value: Int32 = 0,
       sfixed64Value: Int64 = 0,
       sint32Value: Int32 = 0,
@@ -130,7 +130,7 @@ extension Testing {
     }
   }
 
-  /// The message `oneshot.testing.v1.Optionals`.
+  /// The message `oneshot.sample.v1.Optionals`.
   package struct Optionals: ProtobufMessage {
     /// `number`
     package var number: Int32?
@@ -141,11 +141,11 @@ extension Testing {
     /// `data`
     package var data: [UInt8]?
     /// `color`
-    package var color: Testing.Color?
+    package var color: Sample.Color?
     /// `ratio`
     package var ratio: Double?
     /// `scalars`
-    package var scalars: Testing.Scalars?
+    package var scalars: Sample.Scalars?
     package var unknownFields = UnknownFields()
 
     /// A message with every field at its default.
@@ -157,9 +157,9 @@ extension Testing {
       text: String? = nil,
       flag: Bool? = nil,
       data: [UInt8]? = nil,
-      color: Testing.Color? = nil,
+      color: Sample.Color? = nil,
       ratio: Double? = nil,
-      scalars: Testing.Scalars? = nil
+      scalars: Sample.Scalars? = nil
     ) {
       self.number = number
       self.text = text
@@ -171,7 +171,7 @@ extension Testing {
     }
   }
 
-  /// The message `oneshot.testing.v1.Lists`.
+  /// The message `oneshot.sample.v1.Lists`.
   package struct Lists: ProtobufMessage {
     /// `doubles`
     package var doubles: [Double] = []
@@ -192,9 +192,9 @@ extension Testing {
     /// `datas`
     package var datas: [[UInt8]] = []
     /// `colors`
-    package var colors: [Testing.Color] = []
+    package var colors: [Sample.Color] = []
     /// `scalars`
-    package var scalars: [Testing.Scalars] = []
+    package var scalars: [Sample.Scalars] = []
     /// `unpacked`
     package var unpacked: [Int32] = []
     package var unknownFields = UnknownFields()
@@ -213,8 +213,8 @@ extension Testing {
       bools: [Bool] = [],
       strings: [String] = [],
       datas: [[UInt8]] = [],
-      colors: [Testing.Color] = [],
-      scalars: [Testing.Scalars] = [],
+      colors: [Sample.Color] = [],
+      scalars: [Sample.Scalars] = [],
       unpacked: [Int32] = []
     ) {
       self.doubles = doubles
@@ -232,16 +232,16 @@ extension Testing {
     }
   }
 
-  /// The message `oneshot.testing.v1.Maps`.
+  /// The message `oneshot.sample.v1.Maps`.
   package struct Maps: ProtobufMessage {
     /// `strings`
     package var strings: [String: String] = [:]
     /// `numbers`
     package var numbers: [Int32: Int64] = [:]
     /// `colors`
-    package var colors: [Bool: Testing.Color] = [:]
+    package var colors: [Bool: Sample.Color] = [:]
     /// `scalars`
-    package var scalars: [String: Testing.Scalars] = [:]
+    package var scalars: [String: Sample.Scalars] = [:]
     /// `datas`
     package var datas: [UInt64: [UInt8]] = [:]
     package var unknownFields = UnknownFields()
@@ -253,8 +253,8 @@ extension Testing {
     package init(
       strings: [String: String] = [:],
       numbers: [Int32: Int64] = [:],
-      colors: [Bool: Testing.Color] = [:],
-      scalars: [String: Testing.Scalars] = [:],
+      colors: [Bool: Sample.Color] = [:],
+      scalars: [String: Sample.Scalars] = [:],
       datas: [UInt64: [UInt8]] = [:]
     ) {
       self.strings = strings
@@ -265,7 +265,7 @@ extension Testing {
     }
   }
 
-  /// The message `oneshot.testing.v1.Choices`.
+  /// The message `oneshot.sample.v1.Choices`.
   package struct Choices: ProtobufMessage {
     /// Exactly one of these, or none.
     package var choice: Choice?
@@ -292,15 +292,15 @@ extension Testing {
       /// `number`
       case number(Int32)
       /// `scalars`
-      case scalars(Testing.Scalars)
+      case scalars(Sample.Scalars)
       /// `color`
-      case color(Testing.Color)
+      case color(Sample.Color)
       /// `data`
       case data([UInt8])
       /// `flag`
       case flag(Bool)
       /// `tree`
-      case tree(Testing.Tree)
+      case tree(Sample.Tree)
     }
 
     /// The members of the oneof `other`.
@@ -316,16 +316,16 @@ extension Testing {
   package struct Tree: ProtobufMessage {
     /// `name`
     package var name: String = ""
-    private var boxedLeft: ProtobufBox<Testing.Tree>?
+    private var boxedLeft: ProtobufBox<Sample.Tree>?
     /// `left`
-    package var left: Testing.Tree? {
+    package var left: Sample.Tree? {
       get { boxedLeft?.value }
       set { boxedLeft = newValue.map(ProtobufBox.init) }
     }
     /// `children`
-    package var children: [Testing.Tree] = []
+    package var children: [Sample.Tree] = []
     /// `named`
-    package var named: [String: Testing.Tree] = [:]
+    package var named: [String: Sample.Tree] = [:]
     /// At most one of the oneof's members.
     package var next: Next?
     package var unknownFields = UnknownFields()
@@ -336,9 +336,9 @@ extension Testing {
     /// A message with these fields; the others keep their defaults.
     package init(
       name: String = "",
-      left: Testing.Tree? = nil,
-      children: [Testing.Tree] = [],
-      named: [String: Testing.Tree] = [:],
+      left: Sample.Tree? = nil,
+      children: [Sample.Tree] = [],
+      named: [String: Sample.Tree] = [:],
       next: Next? = nil
     ) {
       self.name = name
@@ -351,17 +351,17 @@ extension Testing {
     /// The members of the oneof `next`.
     package indirect enum Next: Sendable, Hashable {
       /// `same`
-      case same(Testing.Tree)
+      case same(Sample.Tree)
       /// `other`
-      case other(Testing.Loop)
+      case other(Sample.Loop)
     }
   }
 
-  /// The message `oneshot.testing.v1.Loop`.
+  /// The message `oneshot.sample.v1.Loop`.
   package struct Loop: ProtobufMessage {
-    private var boxedTree: ProtobufBox<Testing.Tree>?
+    private var boxedTree: ProtobufBox<Sample.Tree>?
     /// `tree`
-    package var tree: Testing.Tree? {
+    package var tree: Sample.Tree? {
       get { boxedTree?.value }
       set { boxedTree = newValue.map(ProtobufBox.init) }
     }
@@ -372,13 +372,13 @@ extension Testing {
 
     /// A message with these fields; the others keep their defaults.
     package init(
-      tree: Testing.Tree? = nil
+      tree: Sample.Tree? = nil
     ) {
       self.tree = tree
     }
   }
 
-  /// The message `oneshot.testing.v1.WellKnown`.
+  /// The message `oneshot.sample.v1.WellKnown`.
   package struct WellKnown: ProtobufMessage {
     /// `at`
     package var at: GoogleProtobuf.Timestamp?
@@ -440,7 +440,7 @@ extension Testing {
     /// `camelName`
     package var camelName: String = ""
     /// `nested_kind`
-    package var nestedKind: Testing.Names.Kind = .unspecified
+    package var nestedKind: Sample.Names.Kind = .unspecified
     /// At most one of the oneof's members.
     package var kind: KindOneof?
     package var unknownFields = UnknownFields()
@@ -461,7 +461,7 @@ extension Testing {
       unknownFields_: String = "",
       description: String = "",
       camelName: String = "",
-      nestedKind: Testing.Names.Kind = .unspecified,
+      nestedKind: Sample.Names.Kind = .unspecified,
       kind: KindOneof? = nil
     ) {
       self.default = `default`
@@ -487,7 +487,7 @@ extension Testing {
       case isSet(String)
     }
 
-    /// The enum `oneshot.testing.v1.Names.Kind`.
+    /// The enum `oneshot.sample.v1.Names.Kind`.
     package enum Kind: ProtobufEnum {
       /// `KIND_UNSPECIFIED`, 0.
       case unspecified
@@ -517,7 +517,7 @@ extension Testing {
       }
 
       package static let info: EnumInfo = EnumInfo(
-        "oneshot.testing.v1.Names.Kind",
+        "oneshot.sample.v1.Names.Kind",
         [
           EnumInfo.Value(0, "KIND_UNSPECIFIED", "unspecified"),
           EnumInfo.Value(1, "KIND_DEFAULT", "default"),
@@ -527,7 +527,7 @@ extension Testing {
     }
   }
 
-  /// The message `oneshot.testing.v1.Options`.
+  /// The message `oneshot.sample.v1.Options`.
   package struct Options: ProtobufMessage {
     /// `input_url`
     package var inputUrl: String = ""
@@ -586,7 +586,7 @@ extension Testing {
     /// `job_type`
     package var jobType: String = ""
     /// `status`
-    package var status: Testing.Color = .unspecified
+    package var status: Sample.Color = .unspecified
     /// `progress`
     package var progress: Int32 = 0
     /// `tags`
@@ -613,7 +613,7 @@ extension Testing {
       id: String = "",
       userId: String = "",
       jobType: String = "",
-      status: Testing.Color = .unspecified,
+      status: Sample.Color = .unspecified,
       progress: Int32 = 0,
       tags: [String] = [],
       labels: [String: String] = [:],
@@ -639,12 +639,12 @@ extension Testing {
   }
 }
 
-extension Testing.Scalars {
-  package static let fullName = "oneshot.testing.v1.Scalars"
+extension Sample.Scalars {
+  package static let fullName = "oneshot.sample.v1.Scalars"
 
   package static let info: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.Scalars",
-    descriptor: oneshot_testing_v1_Scalars_descriptor(),
+    "oneshot.sample.v1.Scalars",
+    descriptor: oneshot_sample_v1_Scalars_descriptor(),
     fields: [
       FieldInfo(1, "double_value", json: "doubleValue", .double),
       FieldInfo(2, "float_value", json: "floatValue", .float),
@@ -657,7 +657,7 @@ extension Testing.Scalars {
       FieldInfo(9, "string_value", json: "stringValue", .string),
       FieldInfo(12, "bytes_value", json: "bytesValue", .bytes),
       FieldInfo(13, "uint32_value", json: "uint32Value", .uint32),
-      FieldInfo(14, "color", json: "color", .enumeration, to: .enumeration { Testing.Color.info }),
+      FieldInfo(14, "color", json: "color", .enumeration, to: .enumeration { Sample.Color.info }),
       FieldInfo(15, "sfixed32_value", json: "sfixed32Value", .sfixed32),
       FieldInfo(16, "sfixed64_value", json: "sfixed64Value", .sfixed64),
       FieldInfo(17, "sint32_value", json: "sint32Value", .sint32),
@@ -666,9 +666,9 @@ extension Testing.Scalars {
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Scalars.self)
-    doubleValue = c.pointee.double_value
-    floatValue = c.pointee.float_value
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
+    doubleValue = Double(bitPattern: c.pointee.double_value)
+    floatValue = Float(bitPattern: c.pointee.float_value)
     int64Value = c.pointee.int64_value
     uint64Value = c.pointee.uint64_value
     int32Value = c.pointee.int32_value
@@ -678,7 +678,7 @@ extension Testing.Scalars {
     stringValue = decodedString(c.pointee.string_value.data, c.pointee.string_value.len)
     bytesValue = decodedBytes(c.pointee.bytes_value.data, c.pointee.bytes_value.len)
     uint32Value = c.pointee.uint32_value
-    color = Testing.Color(rawValue: c.pointee.color)
+    color = Sample.Color(rawValue: c.pointee.color)
     sfixed32Value = c.pointee.sfixed32_value
     sfixed64Value = c.pointee.sfixed64_value
     sint32Value = c.pointee.sint32_value
@@ -687,9 +687,9 @@ extension Testing.Scalars {
   }
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Scalars.self)
-    c.pointee.double_value = doubleValue
-    c.pointee.float_value = floatValue
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
+    c.pointee.double_value = doubleValue.bitPattern
+    c.pointee.float_value = floatValue.bitPattern
     c.pointee.int64_value = int64Value
     c.pointee.uint64_value = uint64Value
     c.pointee.int32_value = int32Value
@@ -708,25 +708,25 @@ extension Testing.Scalars {
   }
 }
 
-extension Testing.Optionals {
-  package static let fullName = "oneshot.testing.v1.Optionals"
+extension Sample.Optionals {
+  package static let fullName = "oneshot.sample.v1.Optionals"
 
   package static let info: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.Optionals",
-    descriptor: oneshot_testing_v1_Optionals_descriptor(),
+    "oneshot.sample.v1.Optionals",
+    descriptor: oneshot_sample_v1_Optionals_descriptor(),
     fields: [
       FieldInfo(1, "number", json: "number", .int32, .explicit),
       FieldInfo(2, "text", json: "text", .string, .explicit),
       FieldInfo(3, "flag", json: "flag", .bool, .explicit),
       FieldInfo(4, "data", json: "data", .bytes, .explicit),
-      FieldInfo(5, "color", json: "color", .enumeration, .explicit, to: .enumeration { Testing.Color.info }),
+      FieldInfo(5, "color", json: "color", .enumeration, .explicit, to: .enumeration { Sample.Color.info }),
       FieldInfo(6, "ratio", json: "ratio", .double, .explicit),
-      FieldInfo(7, "scalars", json: "scalars", .message, .explicit, to: .message { Testing.Scalars.info }),
+      FieldInfo(7, "scalars", json: "scalars", .message, .explicit, to: .message { Sample.Scalars.info }),
     ]
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Optionals.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Optionals.self)
     if c.pointee._number_case.rawValue == 1 {
       number = c.pointee.number
     }
@@ -740,19 +740,19 @@ extension Testing.Optionals {
       data = decodedBytes(c.pointee.data.data, c.pointee.data.len)
     }
     if c.pointee._color_case.rawValue == 5 {
-      color = Testing.Color(rawValue: c.pointee.color)
+      color = Sample.Color(rawValue: c.pointee.color)
     }
     if c.pointee._ratio_case.rawValue == 6 {
-      ratio = c.pointee.ratio
+      ratio = Double(bitPattern: c.pointee.ratio)
     }
     if let member = c.pointee.scalars {
-      scalars = Testing.Scalars(cMessage: member)
+      scalars = Sample.Scalars(cMessage: member)
     }
     unknownFields = UnknownFields(of: raw)
   }
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Optionals.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Optionals.self)
     if let member = number {
       c.pointee._number_case = .init(rawValue: 1)
       c.pointee.number = member
@@ -775,21 +775,21 @@ extension Testing.Optionals {
     }
     if let member = ratio {
       c.pointee._ratio_case = .init(rawValue: 6)
-      c.pointee.ratio = member
+      c.pointee.ratio = member.bitPattern
     }
     if let member = scalars {
-      c.pointee.scalars = arena.stored(member).assumingMemoryBound(to: Oneshot__Testing__V1__Scalars.self)
+      c.pointee.scalars = arena.stored(member).assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
     }
     unknownFields.store(in: raw, arena: arena)
   }
 }
 
-extension Testing.Lists {
-  package static let fullName = "oneshot.testing.v1.Lists"
+extension Sample.Lists {
+  package static let fullName = "oneshot.sample.v1.Lists"
 
   package static let info: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.Lists",
-    descriptor: oneshot_testing_v1_Lists_descriptor(),
+    "oneshot.sample.v1.Lists",
+    descriptor: oneshot_sample_v1_Lists_descriptor(),
     fields: [
       FieldInfo(1, "doubles", json: "doubles", .double, .repeated),
       FieldInfo(2, "floats", json: "floats", .float, .repeated),
@@ -800,16 +800,16 @@ extension Testing.Lists {
       FieldInfo(7, "bools", json: "bools", .bool, .repeated),
       FieldInfo(8, "strings", json: "strings", .string, .repeated),
       FieldInfo(9, "datas", json: "datas", .bytes, .repeated),
-      FieldInfo(10, "colors", json: "colors", .enumeration, .repeated, to: .enumeration { Testing.Color.info }),
-      FieldInfo(11, "scalars", json: "scalars", .message, .repeated, to: .message { Testing.Scalars.info }),
+      FieldInfo(10, "colors", json: "colors", .enumeration, .repeated, to: .enumeration { Sample.Color.info }),
+      FieldInfo(11, "scalars", json: "scalars", .message, .repeated, to: .message { Sample.Scalars.info }),
       FieldInfo(12, "unpacked", json: "unpacked", .int32, .repeated),
     ]
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Lists.self)
-    doubles = decodedList(c.pointee.n_doubles) { c.pointee.doubles[$0] }
-    floats = decodedList(c.pointee.n_floats) { c.pointee.floats[$0] }
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Lists.self)
+    doubles = decodedList(c.pointee.n_doubles) { Double(bitPattern: c.pointee.doubles[$0]) }
+    floats = decodedList(c.pointee.n_floats) { Float(bitPattern: c.pointee.floats[$0]) }
     int64s = decodedList(c.pointee.n_int64s) { c.pointee.int64s[$0] }
     uint32s = decodedList(c.pointee.n_uint32s) { c.pointee.uint32s[$0] }
     sint32s = decodedList(c.pointee.n_sint32s) { c.pointee.sint32s[$0] }
@@ -817,18 +817,18 @@ extension Testing.Lists {
     bools = decodedList(c.pointee.n_bools) { c.pointee.bools[$0] != 0 }
     strings = decodedList(c.pointee.n_strings) { decodedString(c.pointee.strings[$0].data, c.pointee.strings[$0].len) }
     datas = decodedList(c.pointee.n_datas) { decodedBytes(c.pointee.datas[$0].data, c.pointee.datas[$0].len) }
-    colors = decodedList(c.pointee.n_colors) { Testing.Color(rawValue: c.pointee.colors[$0]) }
-    scalars = decodedList(c.pointee.n_scalars) { c.pointee.scalars[$0].map { Testing.Scalars(cMessage: $0) } ?? Testing.Scalars() }
+    colors = decodedList(c.pointee.n_colors) { Sample.Color(rawValue: c.pointee.colors[$0]) }
+    scalars = decodedList(c.pointee.n_scalars) { c.pointee.scalars[$0].map { Sample.Scalars(cMessage: $0) } ?? Sample.Scalars() }
     unpacked = decodedList(c.pointee.n_unpacked) { c.pointee.unpacked[$0] }
     unknownFields = UnknownFields(of: raw)
   }
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Lists.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Lists.self)
     c.pointee.n_doubles = doubles.count
-    c.pointee.doubles = arena.copyNumbers(doubles)
+    c.pointee.doubles = arena.copyList(doubles) { $0.bitPattern }
     c.pointee.n_floats = floats.count
-    c.pointee.floats = arena.copyNumbers(floats)
+    c.pointee.floats = arena.copyList(floats) { $0.bitPattern }
     c.pointee.n_int64s = int64s.count
     c.pointee.int64s = arena.copyNumbers(int64s)
     c.pointee.n_uint32s = uint32s.count
@@ -853,7 +853,7 @@ extension Testing.Lists {
     c.pointee.colors = arena.copyList(colors) { $0.rawValue }
     c.pointee.n_scalars = scalars.count
     c.pointee.scalars = arena.copyList(scalars) {
-      arena.stored($0).assumingMemoryBound(to: Oneshot__Testing__V1__Scalars.self)
+      arena.stored($0).assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
     }
     c.pointee.n_unpacked = unpacked.count
     c.pointee.unpacked = arena.copyNumbers(unpacked)
@@ -861,12 +861,12 @@ extension Testing.Lists {
   }
 }
 
-extension Testing.Maps {
-  package static let fullName = "oneshot.testing.v1.Maps"
+extension Sample.Maps {
+  package static let fullName = "oneshot.sample.v1.Maps"
 
   package static let info: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.Maps",
-    descriptor: oneshot_testing_v1_Maps_descriptor(),
+    "oneshot.sample.v1.Maps",
+    descriptor: oneshot_sample_v1_Maps_descriptor(),
     fields: [
       FieldInfo(1, "strings", json: "strings", .message, .map, to: .message { Self.stringsEntryInfo }),
       FieldInfo(2, "numbers", json: "numbers", .message, .map, to: .message { Self.numbersEntryInfo }),
@@ -877,8 +877,8 @@ extension Testing.Maps {
   )
 
   private static let stringsEntryInfo: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.Maps.StringsEntry",
-    descriptor: oneshot_testing_v1_Maps_StringsEntry_descriptor(),
+    "oneshot.sample.v1.Maps.StringsEntry",
+    descriptor: oneshot_sample_v1_Maps_StringsEntry_descriptor(),
     isMapEntry: true,
     fields: [
       FieldInfo(1, "key", json: "key", .string),
@@ -887,8 +887,8 @@ extension Testing.Maps {
   )
 
   private static let numbersEntryInfo: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.Maps.NumbersEntry",
-    descriptor: oneshot_testing_v1_Maps_NumbersEntry_descriptor(),
+    "oneshot.sample.v1.Maps.NumbersEntry",
+    descriptor: oneshot_sample_v1_Maps_NumbersEntry_descriptor(),
     isMapEntry: true,
     fields: [
       FieldInfo(1, "key", json: "key", .int32),
@@ -897,28 +897,28 @@ extension Testing.Maps {
   )
 
   private static let colorsEntryInfo: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.Maps.ColorsEntry",
-    descriptor: oneshot_testing_v1_Maps_ColorsEntry_descriptor(),
+    "oneshot.sample.v1.Maps.ColorsEntry",
+    descriptor: oneshot_sample_v1_Maps_ColorsEntry_descriptor(),
     isMapEntry: true,
     fields: [
       FieldInfo(1, "key", json: "key", .bool),
-      FieldInfo(2, "value", json: "value", .enumeration, to: .enumeration { Testing.Color.info }),
+      FieldInfo(2, "value", json: "value", .enumeration, to: .enumeration { Sample.Color.info }),
     ]
   )
 
   private static let scalarsEntryInfo: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.Maps.ScalarsEntry",
-    descriptor: oneshot_testing_v1_Maps_ScalarsEntry_descriptor(),
+    "oneshot.sample.v1.Maps.ScalarsEntry",
+    descriptor: oneshot_sample_v1_Maps_ScalarsEntry_descriptor(),
     isMapEntry: true,
     fields: [
       FieldInfo(1, "key", json: "key", .string),
-      FieldInfo(2, "value", json: "value", .message, .explicit, to: .message { Testing.Scalars.info }),
+      FieldInfo(2, "value", json: "value", .message, .explicit, to: .message { Sample.Scalars.info }),
     ]
   )
 
   private static let datasEntryInfo: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.Maps.DatasEntry",
-    descriptor: oneshot_testing_v1_Maps_DatasEntry_descriptor(),
+    "oneshot.sample.v1.Maps.DatasEntry",
+    descriptor: oneshot_sample_v1_Maps_DatasEntry_descriptor(),
     isMapEntry: true,
     fields: [
       FieldInfo(1, "key", json: "key", .uint64),
@@ -927,7 +927,7 @@ extension Testing.Maps {
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Maps.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Maps.self)
     strings = decodedMap(c.pointee.n_strings) {
       guard let entry = c.pointee.strings[$0] else { return nil }
       let key = decodedString(entry.pointee.key.data, entry.pointee.key.len)
@@ -943,13 +943,13 @@ extension Testing.Maps {
     colors = decodedMap(c.pointee.n_colors) {
       guard let entry = c.pointee.colors[$0] else { return nil }
       let key = entry.pointee.key != 0
-      let value = Testing.Color(rawValue: entry.pointee.value)
+      let value = Sample.Color(rawValue: entry.pointee.value)
       return (key, value)
     }
     scalars = decodedMap(c.pointee.n_scalars) {
       guard let entry = c.pointee.scalars[$0] else { return nil }
       let key = decodedString(entry.pointee.key.data, entry.pointee.key.len)
-      let value = entry.pointee.value.map { Testing.Scalars(cMessage: $0) } ?? Testing.Scalars()
+      let value = entry.pointee.value.map { Sample.Scalars(cMessage: $0) } ?? Sample.Scalars()
       return (key, value)
     }
     datas = decodedMap(c.pointee.n_datas) {
@@ -962,44 +962,53 @@ extension Testing.Maps {
   }
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Maps.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Maps.self)
     c.pointee.n_strings = strings.count
     c.pointee.strings = arena.copyList(strings) {
       let entry = arena.allocateMessage(Self.stringsEntryInfo)
-        .assumingMemoryBound(to: Oneshot__Testing__V1__Maps__StringsEntry.self)
+        .assumingMemoryBound(to: Oneshot__Sample__V1__Maps__StringsEntry.self)
+      entry.pointee._key_case = .init(rawValue: 1)
       (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
+      entry.pointee._value_case = .init(rawValue: 2)
       (entry.pointee.value.data, entry.pointee.value.len) = arena.copy($0.value)
       return entry
     }
     c.pointee.n_numbers = numbers.count
     c.pointee.numbers = arena.copyList(numbers) {
       let entry = arena.allocateMessage(Self.numbersEntryInfo)
-        .assumingMemoryBound(to: Oneshot__Testing__V1__Maps__NumbersEntry.self)
+        .assumingMemoryBound(to: Oneshot__Sample__V1__Maps__NumbersEntry.self)
+      entry.pointee._key_case = .init(rawValue: 1)
       entry.pointee.key = $0.key
+      entry.pointee._value_case = .init(rawValue: 2)
       entry.pointee.value = $0.value
       return entry
     }
     c.pointee.n_colors = colors.count
     c.pointee.colors = arena.copyList(colors) {
       let entry = arena.allocateMessage(Self.colorsEntryInfo)
-        .assumingMemoryBound(to: Oneshot__Testing__V1__Maps__ColorsEntry.self)
+        .assumingMemoryBound(to: Oneshot__Sample__V1__Maps__ColorsEntry.self)
+      entry.pointee._key_case = .init(rawValue: 1)
       entry.pointee.key = $0.key ? 1 : 0
+      entry.pointee._value_case = .init(rawValue: 2)
       entry.pointee.value = $0.value.rawValue
       return entry
     }
     c.pointee.n_scalars = scalars.count
     c.pointee.scalars = arena.copyList(scalars) {
       let entry = arena.allocateMessage(Self.scalarsEntryInfo)
-        .assumingMemoryBound(to: Oneshot__Testing__V1__Maps__ScalarsEntry.self)
+        .assumingMemoryBound(to: Oneshot__Sample__V1__Maps__ScalarsEntry.self)
+      entry.pointee._key_case = .init(rawValue: 1)
       (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
-      entry.pointee.value = arena.stored($0.value).assumingMemoryBound(to: Oneshot__Testing__V1__Scalars.self)
+      entry.pointee.value = arena.stored($0.value).assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
       return entry
     }
     c.pointee.n_datas = datas.count
     c.pointee.datas = arena.copyList(datas) {
       let entry = arena.allocateMessage(Self.datasEntryInfo)
-        .assumingMemoryBound(to: Oneshot__Testing__V1__Maps__DatasEntry.self)
+        .assumingMemoryBound(to: Oneshot__Sample__V1__Maps__DatasEntry.self)
+      entry.pointee._key_case = .init(rawValue: 1)
       entry.pointee.key = $0.key
+      entry.pointee._value_case = .init(rawValue: 2)
       (entry.pointee.value.data, entry.pointee.value.len) = arena.copy($0.value)
       return entry
     }
@@ -1007,36 +1016,36 @@ extension Testing.Maps {
   }
 }
 
-extension Testing.Choices {
-  package static let fullName = "oneshot.testing.v1.Choices"
+extension Sample.Choices {
+  package static let fullName = "oneshot.sample.v1.Choices"
 
   package static let info: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.Choices",
-    descriptor: oneshot_testing_v1_Choices_descriptor(),
+    "oneshot.sample.v1.Choices",
+    descriptor: oneshot_sample_v1_Choices_descriptor(),
     oneofs: ["choice", "other"],
     fields: [
       FieldInfo(1, "text", json: "text", .string, .explicit, oneof: 0),
       FieldInfo(2, "number", json: "number", .int32, .explicit, oneof: 0),
-      FieldInfo(3, "scalars", json: "scalars", .message, .explicit, oneof: 0, to: .message { Testing.Scalars.info }),
-      FieldInfo(4, "color", json: "color", .enumeration, .explicit, oneof: 0, to: .enumeration { Testing.Color.info }),
+      FieldInfo(3, "scalars", json: "scalars", .message, .explicit, oneof: 0, to: .message { Sample.Scalars.info }),
+      FieldInfo(4, "color", json: "color", .enumeration, .explicit, oneof: 0, to: .enumeration { Sample.Color.info }),
       FieldInfo(5, "data", json: "data", .bytes, .explicit, oneof: 0),
       FieldInfo(6, "flag", json: "flag", .bool, .explicit, oneof: 0),
-      FieldInfo(7, "tree", json: "tree", .message, .explicit, oneof: 0, to: .message { Testing.Tree.info }),
+      FieldInfo(7, "tree", json: "tree", .message, .explicit, oneof: 0, to: .message { Sample.Tree.info }),
       FieldInfo(8, "left", json: "left", .string, .explicit, oneof: 1),
       FieldInfo(9, "right", json: "right", .string, .explicit, oneof: 1),
     ]
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Choices.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Choices.self)
     switch c.pointee.choice_case.rawValue {
     case 1: choice = .text(decodedString(c.pointee.text.data, c.pointee.text.len))
     case 2: choice = .number(c.pointee.number)
-    case 3: choice = .scalars(c.pointee.scalars.map { Testing.Scalars(cMessage: $0) } ?? Testing.Scalars())
-    case 4: choice = .color(Testing.Color(rawValue: c.pointee.color))
+    case 3: choice = .scalars(c.pointee.scalars.map { Sample.Scalars(cMessage: $0) } ?? Sample.Scalars())
+    case 4: choice = .color(Sample.Color(rawValue: c.pointee.color))
     case 5: choice = .data(decodedBytes(c.pointee.data.data, c.pointee.data.len))
     case 6: choice = .flag(c.pointee.flag != 0)
-    case 7: choice = .tree(c.pointee.tree.map { Testing.Tree(cMessage: $0) } ?? Testing.Tree())
+    case 7: choice = .tree(c.pointee.tree.map { Sample.Tree(cMessage: $0) } ?? Sample.Tree())
     default: choice = nil
     }
     switch c.pointee.other_case.rawValue {
@@ -1048,7 +1057,7 @@ extension Testing.Choices {
   }
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Choices.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Choices.self)
     switch choice {
     case .text(let member):
       c.pointee.choice_case = .init(rawValue: 1)
@@ -1058,7 +1067,7 @@ extension Testing.Choices {
       c.pointee.number = member
     case .scalars(let member):
       c.pointee.choice_case = .init(rawValue: 3)
-      c.pointee.scalars = arena.stored(member).assumingMemoryBound(to: Oneshot__Testing__V1__Scalars.self)
+      c.pointee.scalars = arena.stored(member).assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
     case .color(let member):
       c.pointee.choice_case = .init(rawValue: 4)
       c.pointee.color = member.rawValue
@@ -1070,7 +1079,7 @@ extension Testing.Choices {
       c.pointee.flag = member ? 1 : 0
     case .tree(let member):
       c.pointee.choice_case = .init(rawValue: 7)
-      c.pointee.tree = arena.stored(member).assumingMemoryBound(to: Oneshot__Testing__V1__Tree.self)
+      c.pointee.tree = arena.stored(member).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
     case nil: break
     }
     switch other {
@@ -1086,119 +1095,120 @@ extension Testing.Choices {
   }
 }
 
-extension Testing.Tree {
-  package static let fullName = "oneshot.testing.v1.Tree"
+extension Sample.Tree {
+  package static let fullName = "oneshot.sample.v1.Tree"
 
   package static let info: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.Tree",
-    descriptor: oneshot_testing_v1_Tree_descriptor(),
+    "oneshot.sample.v1.Tree",
+    descriptor: oneshot_sample_v1_Tree_descriptor(),
     oneofs: ["next"],
     fields: [
       FieldInfo(1, "name", json: "name", .string),
-      FieldInfo(2, "left", json: "left", .message, .explicit, to: .message { Testing.Tree.info }),
-      FieldInfo(3, "children", json: "children", .message, .repeated, to: .message { Testing.Tree.info }),
+      FieldInfo(2, "left", json: "left", .message, .explicit, to: .message { Sample.Tree.info }),
+      FieldInfo(3, "children", json: "children", .message, .repeated, to: .message { Sample.Tree.info }),
       FieldInfo(4, "named", json: "named", .message, .map, to: .message { Self.namedEntryInfo }),
-      FieldInfo(5, "same", json: "same", .message, .explicit, oneof: 0, to: .message { Testing.Tree.info }),
-      FieldInfo(6, "other", json: "other", .message, .explicit, oneof: 0, to: .message { Testing.Loop.info }),
+      FieldInfo(5, "same", json: "same", .message, .explicit, oneof: 0, to: .message { Sample.Tree.info }),
+      FieldInfo(6, "other", json: "other", .message, .explicit, oneof: 0, to: .message { Sample.Loop.info }),
     ]
   )
 
   private static let namedEntryInfo: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.Tree.NamedEntry",
-    descriptor: oneshot_testing_v1_Tree_NamedEntry_descriptor(),
+    "oneshot.sample.v1.Tree.NamedEntry",
+    descriptor: oneshot_sample_v1_Tree_NamedEntry_descriptor(),
     isMapEntry: true,
     fields: [
       FieldInfo(1, "key", json: "key", .string),
-      FieldInfo(2, "value", json: "value", .message, .explicit, to: .message { Testing.Tree.info }),
+      FieldInfo(2, "value", json: "value", .message, .explicit, to: .message { Sample.Tree.info }),
     ]
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Tree.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
     name = decodedString(c.pointee.name.data, c.pointee.name.len)
     if let member = c.pointee.left {
-      left = Testing.Tree(cMessage: member)
+      left = Sample.Tree(cMessage: member)
     }
-    children = decodedList(c.pointee.n_children) { c.pointee.children[$0].map { Testing.Tree(cMessage: $0) } ?? Testing.Tree() }
+    children = decodedList(c.pointee.n_children) { c.pointee.children[$0].map { Sample.Tree(cMessage: $0) } ?? Sample.Tree() }
     named = decodedMap(c.pointee.n_named) {
       guard let entry = c.pointee.named[$0] else { return nil }
       let key = decodedString(entry.pointee.key.data, entry.pointee.key.len)
-      let value = entry.pointee.value.map { Testing.Tree(cMessage: $0) } ?? Testing.Tree()
+      let value = entry.pointee.value.map { Sample.Tree(cMessage: $0) } ?? Sample.Tree()
       return (key, value)
     }
     switch c.pointee.next_case.rawValue {
-    case 5: next = .same(c.pointee.same.map { Testing.Tree(cMessage: $0) } ?? Testing.Tree())
-    case 6: next = .other(c.pointee.other.map { Testing.Loop(cMessage: $0) } ?? Testing.Loop())
+    case 5: next = .same(c.pointee.same.map { Sample.Tree(cMessage: $0) } ?? Sample.Tree())
+    case 6: next = .other(c.pointee.other.map { Sample.Loop(cMessage: $0) } ?? Sample.Loop())
     default: next = nil
     }
     unknownFields = UnknownFields(of: raw)
   }
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Tree.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
     (c.pointee.name.data, c.pointee.name.len) = arena.copy(name)
     if let member = left {
-      c.pointee.left = arena.stored(member).assumingMemoryBound(to: Oneshot__Testing__V1__Tree.self)
+      c.pointee.left = arena.stored(member).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
     }
     c.pointee.n_children = children.count
     c.pointee.children = arena.copyList(children) {
-      arena.stored($0).assumingMemoryBound(to: Oneshot__Testing__V1__Tree.self)
+      arena.stored($0).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
     }
     c.pointee.n_named = named.count
     c.pointee.named = arena.copyList(named) {
       let entry = arena.allocateMessage(Self.namedEntryInfo)
-        .assumingMemoryBound(to: Oneshot__Testing__V1__Tree__NamedEntry.self)
+        .assumingMemoryBound(to: Oneshot__Sample__V1__Tree__NamedEntry.self)
+      entry.pointee._key_case = .init(rawValue: 1)
       (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
-      entry.pointee.value = arena.stored($0.value).assumingMemoryBound(to: Oneshot__Testing__V1__Tree.self)
+      entry.pointee.value = arena.stored($0.value).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
       return entry
     }
     switch next {
     case .same(let member):
       c.pointee.next_case = .init(rawValue: 5)
-      c.pointee.same = arena.stored(member).assumingMemoryBound(to: Oneshot__Testing__V1__Tree.self)
+      c.pointee.same = arena.stored(member).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
     case .other(let member):
       c.pointee.next_case = .init(rawValue: 6)
-      c.pointee.other = arena.stored(member).assumingMemoryBound(to: Oneshot__Testing__V1__Loop.self)
+      c.pointee.other = arena.stored(member).assumingMemoryBound(to: Oneshot__Sample__V1__Loop.self)
     case nil: break
     }
     unknownFields.store(in: raw, arena: arena)
   }
 }
 
-extension Testing.Loop {
-  package static let fullName = "oneshot.testing.v1.Loop"
+extension Sample.Loop {
+  package static let fullName = "oneshot.sample.v1.Loop"
 
   package static let info: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.Loop",
-    descriptor: oneshot_testing_v1_Loop_descriptor(),
+    "oneshot.sample.v1.Loop",
+    descriptor: oneshot_sample_v1_Loop_descriptor(),
     fields: [
-      FieldInfo(1, "tree", json: "tree", .message, .explicit, to: .message { Testing.Tree.info }),
+      FieldInfo(1, "tree", json: "tree", .message, .explicit, to: .message { Sample.Tree.info }),
     ]
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Loop.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Loop.self)
     if let member = c.pointee.tree {
-      tree = Testing.Tree(cMessage: member)
+      tree = Sample.Tree(cMessage: member)
     }
     unknownFields = UnknownFields(of: raw)
   }
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Loop.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Loop.self)
     if let member = tree {
-      c.pointee.tree = arena.stored(member).assumingMemoryBound(to: Oneshot__Testing__V1__Tree.self)
+      c.pointee.tree = arena.stored(member).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
     }
     unknownFields.store(in: raw, arena: arena)
   }
 }
 
-extension Testing.WellKnown {
-  package static let fullName = "oneshot.testing.v1.WellKnown"
+extension Sample.WellKnown {
+  package static let fullName = "oneshot.sample.v1.WellKnown"
 
   package static let info: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.WellKnown",
-    descriptor: oneshot_testing_v1_WellKnown_descriptor(),
+    "oneshot.sample.v1.WellKnown",
+    descriptor: oneshot_sample_v1_WellKnown_descriptor(),
     fields: [
       FieldInfo(1, "at", json: "at", .message, .explicit, to: .message { GoogleProtobuf.Timestamp.info }),
       FieldInfo(2, "length", json: "length", .message, .explicit, to: .message { GoogleProtobuf.Duration.info }),
@@ -1210,7 +1220,7 @@ extension Testing.WellKnown {
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__WellKnown.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__WellKnown.self)
     if let member = c.pointee.at {
       at = GoogleProtobuf.Timestamp(cMessage: member)
     }
@@ -1231,7 +1241,7 @@ extension Testing.WellKnown {
   }
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__WellKnown.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__WellKnown.self)
     if let member = at {
       c.pointee.at = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
@@ -1255,12 +1265,12 @@ extension Testing.WellKnown {
   }
 }
 
-extension Testing.Names {
-  package static let fullName = "oneshot.testing.v1.Names"
+extension Sample.Names {
+  package static let fullName = "oneshot.sample.v1.Names"
 
   package static let info: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.Names",
-    descriptor: oneshot_testing_v1_Names_descriptor(),
+    "oneshot.sample.v1.Names",
+    descriptor: oneshot_sample_v1_Names_descriptor(),
     oneofs: ["kind"],
     fields: [
       FieldInfo(1, "default", json: "default", .string),
@@ -1276,12 +1286,12 @@ extension Testing.Names {
       FieldInfo(11, "camelName", json: "camelName", .string),
       FieldInfo(12, "import", json: "import", .string, .explicit, oneof: 0),
       FieldInfo(13, "is_set", json: "isSet", .string, .explicit, oneof: 0),
-      FieldInfo(14, "nested_kind", json: "nestedKind", .enumeration, to: .enumeration { Testing.Names.Kind.info }),
+      FieldInfo(14, "nested_kind", json: "nestedKind", .enumeration, to: .enumeration { Sample.Names.Kind.info }),
     ]
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Names.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Names.self)
     `default` = decodedString(c.pointee.field_default.data, c.pointee.field_default.len)
     self_ = decodedString(c.pointee.field_self.data, c.pointee.field_self.len)
     init_ = decodedString(c.pointee.field_init.data, c.pointee.field_init.len)
@@ -1295,7 +1305,7 @@ extension Testing.Names {
     unknownFields_ = decodedString(c.pointee.unknown_fields.data, c.pointee.unknown_fields.len)
     description = decodedString(c.pointee.description.data, c.pointee.description.len)
     camelName = decodedString(c.pointee.camelname.data, c.pointee.camelname.len)
-    nestedKind = Testing.Names.Kind(rawValue: c.pointee.nested_kind)
+    nestedKind = Sample.Names.Kind(rawValue: c.pointee.nested_kind)
     switch c.pointee.kind_case.rawValue {
     case 12: kind = .`import`(decodedString(c.pointee.import.data, c.pointee.import.len))
     case 13: kind = .isSet(decodedString(c.pointee.is_set.data, c.pointee.is_set.len))
@@ -1305,7 +1315,7 @@ extension Testing.Names {
   }
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Names.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Names.self)
     (c.pointee.field_default.data, c.pointee.field_default.len) = arena.copy(`default`)
     (c.pointee.field_self.data, c.pointee.field_self.len) = arena.copy(self_)
     (c.pointee.field_init.data, c.pointee.field_init.len) = arena.copy(init_)
@@ -1338,12 +1348,12 @@ extension Testing.Names {
   }
 }
 
-extension Testing.Options {
-  package static let fullName = "oneshot.testing.v1.Options"
+extension Sample.Options {
+  package static let fullName = "oneshot.sample.v1.Options"
 
   package static let info: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.Options",
-    descriptor: oneshot_testing_v1_Options_descriptor(),
+    "oneshot.sample.v1.Options",
+    descriptor: oneshot_sample_v1_Options_descriptor(),
     fields: [
       FieldInfo(1, "input_url", json: "inputUrl", .string, aliases: ["input_image_url", "source_url"]),
       FieldInfo(2, "credits", json: "credits", .int32, ignoredInput: true),
@@ -1354,7 +1364,7 @@ extension Testing.Options {
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Options.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Options.self)
     inputUrl = decodedString(c.pointee.input_url.data, c.pointee.input_url.len)
     credits = c.pointee.credits
     password = decodedString(c.pointee.password.data, c.pointee.password.len)
@@ -1366,7 +1376,7 @@ extension Testing.Options {
   }
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Options.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Options.self)
     (c.pointee.input_url.data, c.pointee.input_url.len) = arena.copy(inputUrl)
     c.pointee.credits = credits
     (c.pointee.password.data, c.pointee.password.len) = arena.copy(password)
@@ -1379,41 +1389,41 @@ extension Testing.Options {
   }
 }
 
-extension Testing.Narrow {
-  package static let fullName = "oneshot.testing.v1.Narrow"
+extension Sample.Narrow {
+  package static let fullName = "oneshot.sample.v1.Narrow"
 
   package static let info: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.Narrow",
-    descriptor: oneshot_testing_v1_Narrow_descriptor(),
+    "oneshot.sample.v1.Narrow",
+    descriptor: oneshot_sample_v1_Narrow_descriptor(),
     fields: [
       FieldInfo(9, "string_value", json: "stringValue", .string),
     ]
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Narrow.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Narrow.self)
     stringValue = decodedString(c.pointee.string_value.data, c.pointee.string_value.len)
     unknownFields = UnknownFields(of: raw)
   }
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__Narrow.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Narrow.self)
     (c.pointee.string_value.data, c.pointee.string_value.len) = arena.copy(stringValue)
     unknownFields.store(in: raw, arena: arena)
   }
 }
 
-extension Testing.BenchJob {
-  package static let fullName = "oneshot.testing.v1.BenchJob"
+extension Sample.BenchJob {
+  package static let fullName = "oneshot.sample.v1.BenchJob"
 
   package static let info: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.BenchJob",
-    descriptor: oneshot_testing_v1_BenchJob_descriptor(),
+    "oneshot.sample.v1.BenchJob",
+    descriptor: oneshot_sample_v1_BenchJob_descriptor(),
     fields: [
       FieldInfo(1, "id", json: "id", .string),
       FieldInfo(2, "user_id", json: "userId", .string),
       FieldInfo(3, "job_type", json: "jobType", .string),
-      FieldInfo(4, "status", json: "status", .enumeration, to: .enumeration { Testing.Color.info }),
+      FieldInfo(4, "status", json: "status", .enumeration, to: .enumeration { Sample.Color.info }),
       FieldInfo(5, "progress", json: "progress", .int32),
       FieldInfo(6, "tags", json: "tags", .string, .repeated),
       FieldInfo(7, "labels", json: "labels", .message, .map, to: .message { Self.labelsEntryInfo }),
@@ -1426,8 +1436,8 @@ extension Testing.BenchJob {
   )
 
   private static let labelsEntryInfo: MessageInfo = MessageInfo(
-    "oneshot.testing.v1.BenchJob.LabelsEntry",
-    descriptor: oneshot_testing_v1_BenchJob_LabelsEntry_descriptor(),
+    "oneshot.sample.v1.BenchJob.LabelsEntry",
+    descriptor: oneshot_sample_v1_BenchJob_LabelsEntry_descriptor(),
     isMapEntry: true,
     fields: [
       FieldInfo(1, "key", json: "key", .string),
@@ -1436,11 +1446,11 @@ extension Testing.BenchJob {
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__BenchJob.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__BenchJob.self)
     id = decodedString(c.pointee.id.data, c.pointee.id.len)
     userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
     jobType = decodedString(c.pointee.job_type.data, c.pointee.job_type.len)
-    status = Testing.Color(rawValue: c.pointee.status)
+    status = Sample.Color(rawValue: c.pointee.status)
     progress = c.pointee.progress
     tags = decodedList(c.pointee.n_tags) { decodedString(c.pointee.tags[$0].data, c.pointee.tags[$0].len) }
     labels = decodedMap(c.pointee.n_labels) {
@@ -1462,7 +1472,7 @@ extension Testing.BenchJob {
   }
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Testing__V1__BenchJob.self)
+    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__BenchJob.self)
     (c.pointee.id.data, c.pointee.id.len) = arena.copy(id)
     (c.pointee.user_id.data, c.pointee.user_id.len) = arena.copy(userId)
     (c.pointee.job_type.data, c.pointee.job_type.len) = arena.copy(jobType)
@@ -1476,8 +1486,10 @@ extension Testing.BenchJob {
     c.pointee.n_labels = labels.count
     c.pointee.labels = arena.copyList(labels) {
       let entry = arena.allocateMessage(Self.labelsEntryInfo)
-        .assumingMemoryBound(to: Oneshot__Testing__V1__BenchJob__LabelsEntry.self)
+        .assumingMemoryBound(to: Oneshot__Sample__V1__BenchJob__LabelsEntry.self)
+      entry.pointee._key_case = .init(rawValue: 1)
       (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
+      entry.pointee._value_case = .init(rawValue: 2)
       (entry.pointee.value.data, entry.pointee.value.len) = arena.copy($0.value)
       return entry
     }
