@@ -86,7 +86,8 @@ struct PoolStateMachine {
 
   /// A waiter gave up. Returns whether it was waiting.
   mutating func gaveUp(_ unit: UnitID) -> Bool {
-    waiting.remove(unit) != nil
+    defer { releaseReservations() }
+    return waiting.remove(unit) != nil
   }
 
   // MARK: Events
