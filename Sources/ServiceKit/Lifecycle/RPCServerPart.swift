@@ -13,6 +13,7 @@ final class RPCServerPart: DrainableServer {
   private let group: EventLoopGroup
   private let observer: RPCObserver
   private let logger: Logger
+  private let health: HealthService
   private let server = Mutex<RPCServer?>(nil)
 
   init(
@@ -23,8 +24,13 @@ final class RPCServerPart: DrainableServer {
     observer: RPCObserver,
     logger: Logger
   ) {
+    let health = HealthService(services: registry.serviceNames)
+    var registry = registry
+    // The schema is no secret between services, but production shows nothing that it need not.
+    registry.addStandardServices(health: health, reflection: common.environment == .development)
     self.endpoint = endpoint
     self.registry = registry
+    self.health = health
     self.common = common
     self.group = group
     self.observer = observer
@@ -44,9 +50,11 @@ final class RPCServerPart: DrainableServer {
     let started = try await RPCServer.start(configuration, registry: registry, group: group)
     logger.info("listening", metadata: ["rpc": "\(started.address)"])
     server.withLock { $0 = started }
+    health.setAll(.serving)
   }
 
   func drain(within limit: Duration) async {
+    health.setAll(.notServing)
     await server.withLock { $0 }?.drain(timeout: limit)
   }
 }

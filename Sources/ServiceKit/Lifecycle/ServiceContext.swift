@@ -64,7 +64,8 @@ package final class ServiceContext: Sendable {
           searchPath: name.rawValue),
         group: group, logger: logger) : nil
     redisClient =
-      needs.contains(.redis) ? try RedisClient(url: common.redisURL, group: group) : nil
+      needs.contains(.redis)
+      ? try RedisClient(url: common.redisURL, group: group, logger: logger) : nil
   }
 
   /// The service's database; `needs` must contain `.postgres`.
@@ -98,12 +99,11 @@ package final class ServiceContext: Sendable {
   package func migrate(_ migrations: [Migration]) async throws {
     let deadline = ContinuousClock.now + Self.migrationPatience
     while true {
-      do {
+      do throws(PostgresError) {
         try await database.migrate(schema: name.rawValue, migrations: migrations)
         return
-      } catch let error as PostgresError
-        where error.kind == .unavailable && ContinuousClock.now < deadline
-      {
+      } catch {
+        guard error.isUnavailable, ContinuousClock.now < deadline else { throw error }
         logger.warning("waiting for the database", metadata: ["error": "\(error)"])
         try await Task.sleep(for: .seconds(1))
       }
@@ -116,7 +116,7 @@ package final class ServiceContext: Sendable {
     if let databaseClient {
       checks.append(
         HealthCheck("database") {
-          _ = try await databaseClient.query("SELECT 1")
+          _ = try await databaseClient.query("SELECT 1", idempotent: true)
           return ["connection": "ok", "query_test": "passed"]
         })
     }

@@ -1,0 +1,21 @@
+internal import OneShotAPI
+internal import RPC
+
+extension GatewayService {
+  /// Stops a run. Both providers here stop with their task, so that a stop is confirmed.
+  func cancelRun(
+    _ request: Gpu.CancelRunRequest,
+    context: ServerContext
+  ) async throws -> Gpu.CancelRunResponse {
+    var response = Gpu.CancelRunResponse()
+    guard let run = runs.run(request.runId), run.request.jobId == request.jobId else {
+      response.outcome = .unknownRun
+      return response
+    }
+    switch run.cancel() {
+    case .stopped: response.outcome = .confirmed
+    case .alreadyEnded: response.outcome = .alreadyEnded
+    }
+    return response
+  }
+}

@@ -1,0 +1,34 @@
+internal import Logging
+internal import ObjectStore
+internal import OneShotAPI
+internal import RPC
+internal import ServiceKit
+
+/// `oneshot.jobs.v1.JobService`: what its RPCs share. Each RPC is a file in `Handlers`.
+struct JobService: Sendable {
+  let store: JobStore
+  let uploads: UploadStore
+  let billing: Billing.BillingServiceClient
+  let gateway: Gpu.GPUGatewayServiceClient
+  let objects: any ObjectStore
+  let hub: EventHub
+  let relay: EventRelay
+  let bell: QueueBell
+  let settlements: WakeSignal
+  let estimates: DurationEstimates
+  let addresses: InputAddressRule
+  let ids: UUIDv7
+  let drain: DrainSignal
+  let faults: FaultPoints
+  let settings: Settings
+  let logger: Logger
+
+  struct Settings: Sendable {
+    /// Life of a signed download address.
+    var downloadLifetime: Duration
+    /// Jobs that this process runs at once; for estimates.
+    var concurrency: Int
+  }
+}
+
+extension JobService: Jobs.JobServiceHandler {}
