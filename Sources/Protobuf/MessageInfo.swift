@@ -37,10 +37,8 @@ package final class MessageInfo: Sendable {
 
   /// Makes the tables of one message.
   ///
-  /// - Parameters:
-  ///   - fullName: Package and name.
-  ///   - descriptor: Address of the descriptor that protoc-gen-c made for the lowered message.
-  ///   - fields: All fields in ascending order of number, exactly those of the descriptor.
+  /// `descriptor` is the address of what protoc-gen-c made for the lowered message; `fields` are all
+  /// its fields, in ascending order of number.
   package init(
     _ fullName: String,
     descriptor: UnsafeRawPointer,

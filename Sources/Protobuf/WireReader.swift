@@ -28,7 +28,7 @@ struct WireReader {
     self.end = end
   }
 
-    /// The bytes from `start` up to the present position.
+  /// The bytes from `start` up to the present position.
   func bytes(from start: Int) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: base[start..<position])
   }

@@ -123,7 +123,9 @@ struct HostileInputTests {
     #expect(try Sample.Lists(decoding: [24, 1, 24, 2]).int64s == [1, 2])
     #expect(try Sample.Lists(decoding: [98, 2, 1, 2]).unpacked == [1, 2])
     #expect(throws: ProtobufError.self) { try Sample.Lists(decoding: [26, 2, 1, 0x80]) }
-    #expect(throws: ProtobufError.self) { try Sample.Lists(decoding: [10, 7, 1, 2, 3, 4, 5, 6, 7]) }
+    #expect(throws: ProtobufError.self) {
+      try Sample.Lists(decoding: [10, 7, 1, 2, 3, 4, 5, 6, 7])
+    }
   }
 
   @Test("A message that claims much more memory than it has bytes is refused, not obeyed")

@@ -60,7 +60,13 @@ struct RoundTripTests {
   @Test("An optional field that is set to its default differs from one that is not set")
   func optionals() throws {
     let set = Sample.Optionals(
-      number: 0, text: "", flag: false, data: [], color: .unspecified, ratio: 0, scalars: .init()
+      number: 0,
+      text: "",
+      flag: false,
+      data: [],
+      color: .unspecified,
+      ratio: 0,
+      scalars: .init()
     )
     #expect(try roundTrip(set) == set)
     #expect(try roundTrip(set) != Sample.Optionals())
@@ -133,7 +139,10 @@ struct RoundTripTests {
   func recursion() throws {
     let leaf = Sample.Tree(name: "leaf")
     let tree = Sample.Tree(
-      name: "root", left: leaf, children: [leaf, .init(left: leaf)], named: ["n": leaf],
+      name: "root",
+      left: leaf,
+      children: [leaf, .init(left: leaf)],
+      named: ["n": leaf],
       next: .other(.init(tree: leaf))
     )
     #expect(try roundTrip(tree) == tree)
@@ -153,7 +162,11 @@ struct RoundTripTests {
   @Test("Fields that the schema does not know are written again")
   func unknownFields() throws {
     let wide = Sample.Scalars(
-      doubleValue: 1, floatValue: 2, int64Value: -3, stringValue: "s", bytesValue: [1, 2, 3]
+      doubleValue: 1,
+      floatValue: 2,
+      int64Value: -3,
+      stringValue: "s",
+      bytesValue: [1, 2, 3]
     )
     let narrow = try Sample.Narrow(decoding: wide.encoded())
     #expect(narrow.stringValue == "s")
@@ -169,9 +182,19 @@ struct RoundTripTests {
   @Test("Names that collide with keywords and members work")
   func names() throws {
     let message = Sample.Names(
-      default: "a", self_: "b", init_: "c", nItems: "d", items: ["e"], base: "f", class: 7,
-      switch: false, unknownFields_: "g", description: "h", camelName: "i",
-      nestedKind: .kind3d, kind: .import("j")
+      default: "a",
+      self_: "b",
+      init_: "c",
+      nItems: "d",
+      items: ["e"],
+      base: "f",
+      class: 7,
+      switch: false,
+      unknownFields_: "g",
+      description: "h",
+      camelName: "i",
+      nestedKind: .kind3d,
+      kind: .import("j")
     )
     #expect(try roundTrip(message) == message)
   }

@@ -4,7 +4,12 @@ internal import SwiftProtobufPluginLibrary
 extension MessageWriter {
   /// The static table of the message.
   func writeInfo(to text: inout TextBuilder) {
-    writeInfo(of: message, fields.map(\.field), declaration: "package static let info: MessageInfo", to: &text)
+    writeInfo(
+      of: message,
+      fields.map(\.field),
+      declaration: "package static let info: MessageInfo",
+      to: &text
+    )
   }
 
   func entryInfo(_ entry: Descriptor) -> String {
@@ -14,7 +19,12 @@ extension MessageWriter {
   /// The table of a map's entries.
   func writeEntryInfo(_ entry: Descriptor, to text: inout TextBuilder) {
     let fields = entry.fields.sorted { $0.number < $1.number }
-    writeInfo(of: entry, fields, declaration: "private static let \(entryInfo(entry)): MessageInfo", to: &text)
+    writeInfo(
+      of: entry,
+      fields,
+      declaration: "private static let \(entryInfo(entry)): MessageInfo",
+      to: &text
+    )
   }
 
   private func writeInfo(

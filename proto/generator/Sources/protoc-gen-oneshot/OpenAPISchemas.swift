@@ -37,7 +37,9 @@ struct OpenAPISchemas {
     }
     var members: [(String, JSONText)] = [("type", "object")]
     let comment = message.plainComment
-    if !comment.isEmpty { members.append(("description", .string(comment.joined(separator: "\n")))) }
+    if !comment.isEmpty {
+      members.append(("description", .string(comment.joined(separator: "\n"))))
+    }
     members.append(("properties", .object(properties)))
     members.append(("additionalProperties", .bool(false)))
     return .object(members)
@@ -78,7 +80,9 @@ struct OpenAPISchemas {
     case .string: return ["type": "string"]
     case .bytes: return ["type": "string", "contentEncoding": "base64"]
     case .enum:
-      let values = field.enumType.values.filter { $0.number != 0 || !$0.name.hasSuffix("SPECIFIED") }
+      let values = field.enumType.values.filter {
+        $0.number != 0 || !$0.name.hasSuffix("SPECIFIED")
+      }
       let names = values.map {
         JSONText.string(Names.withoutPrefix($0.name, of: field.enumType.name).lowercased())
       }

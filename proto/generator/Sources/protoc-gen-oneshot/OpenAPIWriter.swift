@@ -140,7 +140,9 @@ struct OpenAPIWriter {
   ) -> JSONText {
     var members: [(String, JSONText)] = [("name", .string(name)), ("in", .string(place))]
     if place == "path" { members.append(("required", .bool(true))) }
-    if !comment.isEmpty { members.append(("description", .string(comment.joined(separator: "\n")))) }
+    if !comment.isEmpty {
+      members.append(("description", .string(comment.joined(separator: "\n"))))
+    }
     members.append(("schema", schema))
     return .object(members)
   }
@@ -156,7 +158,8 @@ struct OpenAPIWriter {
     let schema: JSONText
     if route.body == "*" {
       let excluded = Set(route.pathFields)
-      schema = excluded.isEmpty ? schemas.reference(input) : schemas.object(input, without: excluded)
+      schema =
+        excluded.isEmpty ? schemas.reference(input) : schemas.object(input, without: excluded)
     } else {
       guard let field = input.field(path: route.body) else { return nil }
       schema = schemas.value(field)
