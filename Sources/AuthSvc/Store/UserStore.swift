@@ -29,10 +29,10 @@ struct UserStore: Sendable {
   var now: Date? { clock?.now() }
 
   /// Runs one statement; failures become the service's own error.
-  func query(_ query: PostgresQuery) async throws -> PostgresRows {
+  func query(_ query: PostgresQuery) async throws(ServiceError) -> PostgresRows {
     do {
       return try await database.query(query)
-    } catch let error as PostgresError {
+    } catch {
       throw ServiceError(error)
     }
   }
@@ -70,7 +70,7 @@ struct UserStore: Sendable {
       guard let row = results.first?.first else { return nil }
       return User(
         id: id, email: address.text, name: name, role: "user", createdAt: try row.decode(at: 0))
-    } catch let error as PostgresError {
+    } catch {
       if error.isUniqueViolation(of: "email_once") { return nil }
       throw ServiceError(error)
     }

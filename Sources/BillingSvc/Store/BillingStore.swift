@@ -32,19 +32,19 @@ struct BillingStore: Sendable {
   var now: Date? { clock?.now() }
 
   /// Runs one statement; failures become the service's own error.
-  func query(_ query: PostgresQuery) async throws -> PostgresRows {
+  func query(_ query: PostgresQuery) async throws(ServiceError) -> PostgresRows {
     do {
       return try await database.query(query)
-    } catch let error as PostgresError {
+    } catch {
       throw ServiceError(error)
     }
   }
 
   /// Runs statements as one transaction; failures become the service's own error.
-  func batch(_ queries: [PostgresQuery]) async throws -> [PostgresRows] {
+  func batch(_ queries: [PostgresQuery]) async throws(ServiceError) -> [PostgresRows] {
     do {
       return try await database.batch(queries)
-    } catch let error as PostgresError {
+    } catch {
       throw ServiceError(error)
     }
   }

@@ -14,31 +14,46 @@ import Testing
     func wait() async { for await _ in stream {} }
   }
 
+  /// Counts what runs at once.
+  private final class Meter: Sendable {
+    private let state = Mutex((now: 0, most: 0, done: 0))
+
+    func enter() {
+      state.withLock { state in
+        state.now += 1
+        state.most = max(state.most, state.now)
+      }
+    }
+
+    func leave() {
+      state.withLock { state in
+        state.now -= 1
+        state.done += 1
+      }
+    }
+
+    var most: Int { state.withLock { $0.most } }
+    var done: Int { state.withLock { $0.done } }
+  }
+
   @Test("No more than the limit runs at once, and everyone gets a turn")
   func bounded() async throws {
     let gate = WorkGate(maxRunning: 3, maxWaiting: 100)
-    let running = Mutex((now: 0, most: 0, done: 0))
+    let meter = Meter()
     try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 0..<50 {
         group.addTask {
           try await gate.run {
-            running.withLock { state in
-              state.now += 1
-              state.most = max(state.most, state.now)
-            }
+            meter.enter()
             await Task.yield()
-            running.withLock { state in
-              state.now -= 1
-              state.done += 1
-            }
+            meter.leave()
           }
         }
       }
       try await group.waitForAll()
     }
-    let end = running.withLock { $0 }
-    #expect(end.done == 50)
-    #expect(end.most <= 3)
+    #expect(meter.done == 50)
+    #expect(meter.most <= 3)
   }
 
   @Test("When the queue is full the next is refused at once")

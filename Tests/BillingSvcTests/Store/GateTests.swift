@@ -70,30 +70,23 @@ import Testing
     try await BillingFixture.run(startingCredits: 1) { billing in
       let user = BillingFixture.newUser()
       let consents = ["face_swap_consent", "deepfake_awareness_consent"]
-      func refusal(
-        maxSide: Int32? = nil,
-        features: [String] = [],
-        consents: [String]
-      ) async throws -> Refusal? {
-        try await billing.store.hold(
+      let premium = ["premium_feature"]
+      let cases: [(Int32?, [String], [String], Refusal)] = [
+        (4_096, premium, [], .consent(required: consents, missing: consents)),
+        (
+          4_096, premium, ["face_swap_consent"],
+          .consent(required: consents, missing: ["deepfake_awareness_consent"])
+        ),
+        (4_096, premium, consents, .feature),
+        (1_024, [], consents, .maxSide(requested: 1_024, limit: 512)),
+        (512, [], consents, .credits(cost: 2, balance: 1)),
+      ]
+      for (maxSide, features, given, expected) in cases {
+        let outcome = try await billing.store.hold(
           BillingFixture.request(
-            of: user, type: "face_swap", maxSide: maxSide, features: features, consents: consents)
-        ).refusal
+            of: user, type: "face_swap", maxSide: maxSide, features: features, consents: given))
+        #expect(outcome == .refused(expected))
       }
-      #expect(
-        try await refusal(maxSide: 4_096, features: ["premium_feature"], consents: [])
-          == .consent(required: consents, missing: consents))
-      #expect(
-        try await refusal(
-          maxSide: 4_096, features: ["premium_feature"], consents: ["face_swap_consent"])
-          == .consent(required: consents, missing: ["deepfake_awareness_consent"]))
-      #expect(
-        try await refusal(maxSide: 4_096, features: ["premium_feature"], consents: consents)
-          == .feature)
-      #expect(
-        try await refusal(maxSide: 1_024, consents: consents)
-          == .maxSide(requested: 1_024, limit: 512))
-      #expect(try await refusal(maxSide: 512, consents: consents) == .credits(cost: 2, balance: 1))
     }
   }
 

@@ -40,8 +40,9 @@ import Testing
         try await billing.store.receive(event, payload: "{}")
       }
       #expect(receipts.filter { !$0.isDuplicate }.count == 1)
-      #expect(receipts.allSatisfy(\.isProcessed))
-      #expect(try await billing.store.credits(of: user).balance == 60)
+      #expect(receipts.allSatisfy { $0.isProcessed })
+      let credits = try await billing.store.credits(of: user)
+      #expect(credits.balance == 60)
     }
   }
 
