@@ -35,6 +35,8 @@ final class RedisContext: TurnFlushable {
   private var events: [Event] = []
   private(set) var isConnected = false
   private var isFlushQueued = false
+  // Asking a Unix socket for keep-alive would set the context's error, and so end it.
+  private let isTCP: Bool
 
   /// Starts connecting to a numeric address or a socket's path.
   ///
@@ -48,11 +50,15 @@ final class RedisContext: TurnFlushable {
     self.id = id
     self.loop = loop
     signal = { [weak owner] in owner?.contextHasEvents(id) }
-    let raw =
-      switch address {
-      case .unix(let path): redisAsyncConnectUnix(path)
-      default: redisAsyncConnect(address.host, Int32(address.port))
-      }
+    let raw: UnsafeMutablePointer<redisAsyncContext>?
+    switch address {
+    case .unix(let path):
+      isTCP = false
+      raw = redisAsyncConnectUnix(path)
+    case .v4, .v6:
+      isTCP = true
+      raw = redisAsyncConnect(address.host, Int32(address.port))
+    }
     guard let raw else { throw RedisError(.unavailable, "redisAsyncConnect: out of memory") }
     guard raw.pointee.err == 0 else {
       let message = Self.message(of: raw)
@@ -116,7 +122,7 @@ final class RedisContext: TurnFlushable {
   private func didConnect(_ status: Int32) {
     guard status == REDIS_OK else { return end() }
     isConnected = true
-    if let raw { _ = chiredis_keep_alive(raw) }
+    if isTCP, let raw { _ = chiredis_keep_alive(raw) }
     events.append(.connected)
   }
 

@@ -73,8 +73,11 @@ actor RedisLink {
       }
       send(command, entry)
     case .connecting, .waiting:
-      guard isFirstAttempt, early.count < limits.commandsBeforeConnect else {
+      guard isFirstAttempt else {
         return refuse(entry, .unavailable, lastError?.message ?? "there is no connection")
+      }
+      guard early.count < limits.commandsBeforeConnect else {
+        return refuse(entry, .overloaded, "\(early.count) commands wait for the first connection")
       }
       early.append((command, entry))
       scheduleSweep(at: entry.deadline)
