@@ -1,0 +1,176 @@
+internal import EventLoop
+internal import Foundation
+internal import HTTPCore
+internal import JSON
+internal import Net
+
+/// The edge on one loop: its connections, its parser, the tokens it knows.
+///
+/// Connections of the loop call it synchronously; handlers run on it. Nothing of it is shared with
+/// another loop but ``EdgeCore``.
+actor EdgeShard {
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+  nonisolated let core: EdgeCore
+  nonisolated var limits: EdgeLimits { core.limits }
+
+  /// Room behind a collected body, so that the JSON parser needs no copy.
+  static let bodyPadding = JSONParser.padding
+  /// How often connections look at the clock.
+  private static let tickPause: Duration = .seconds(1)
+
+  let parser: JSONParser
+  var tokens: TokenVerifier
+  private var random = SystemRandomNumberGenerator()
+  private var http1: [ObjectIdentifier: HTTP1Connection] = [:]
+  private var http2: [ObjectIdentifier: HTTP2Connection] = [:]
+  /// Connections of which nothing is known yet, and when they must have said something.
+  private var silent: [ObjectIdentifier: (transport: Transport, end: ContinuousClock.Instant)] = [:]
+  private var streams: [ObjectIdentifier: EventStream] = [:]
+  private var ticker: LoopTimer?
+  private var isDraining = false
+  private var emptyWaiter: CheckedContinuation<Void, Never>?
+  private var wall: (seconds: Int64, date: String) = (0, "")
+
+  init(loop: EventLoop, core: EdgeCore) async throws {
+    self.loop = loop
+    self.core = core
+    parser = try JSONParser(maximumDepth: 128)
+    tokens = await TokenVerifier(publicKey: core.tokenKey)
+    startTicking()
+  }
+
+  // MARK: Connections
+
+  /// Keeps a connection until it is lost.
+  nonisolated func remember(_ connection: HTTP1Connection, _ transport: Transport) {
+    assumeIsolated { shard in
+      shard.silent[ObjectIdentifier(transport)] = nil
+      shard.http1[ObjectIdentifier(connection)] = connection
+      if shard.isDraining { connection.drain() }
+    }
+  }
+
+  /// Keeps a connection until it is lost.
+  nonisolated func remember(_ connection: HTTP2Connection, _ transport: Transport) {
+    assumeIsolated { shard in
+      shard.silent[ObjectIdentifier(transport)] = nil
+      shard.http2[ObjectIdentifier(connection)] = connection
+      if shard.isDraining { connection.drain() }
+    }
+  }
+
+  /// Waits for the first bytes of a connection.
+  nonisolated func await(_ transport: Transport) {
+    assumeIsolated { shard in
+      let end = ContinuousClock.now + shard.limits.headTime
+      shard.silent[ObjectIdentifier(transport)] = (transport, end)
+      if shard.isDraining { transport.close() }
+    }
+  }
+
+  /// The connection is lost before it said anything.
+  nonisolated func forget(_ transport: Transport) {
+    assumeIsolated { $0.silent[ObjectIdentifier(transport)] = nil }
+  }
+
+  /// The connection is lost.
+  nonisolated func forget(_ connection: HTTP1Connection) {
+    assumeIsolated { shard in
+      shard.http1[ObjectIdentifier(connection)] = nil
+      shard.noteIfEmpty()
+    }
+  }
+
+  /// The connection is lost.
+  nonisolated func forget(_ connection: HTTP2Connection) {
+    assumeIsolated { shard in
+      shard.http2[ObjectIdentifier(connection)] = nil
+      shard.noteIfEmpty()
+    }
+  }
+
+  /// Counts a broken rule of the protocol.
+  nonisolated func countFailure(_ reason: String) {
+    core.metrics.noteFailure(reason)
+  }
+
+  // MARK: Streams of events
+
+  func register(_ stream: EventStream) {
+    streams[ObjectIdentifier(stream)] = stream
+  }
+
+  func unregister(_ stream: EventStream) {
+    streams[ObjectIdentifier(stream)] = nil
+  }
+
+  // MARK: Time
+
+  /// The wall clock in whole seconds, at most a second old.
+  nonisolated var unixSeconds: Int64 { assumeIsolated { $0.wall.seconds } }
+
+  /// The wall clock as HTTP writes it.
+  nonisolated var dateText: String { assumeIsolated { $0.wall.date } }
+
+  private func startTicking() {
+    readClock()
+    ticker = loop.schedule(after: Self.tickPause) { [weak self] in
+      self?.assumeIsolated { $0.tick() }
+    }
+  }
+
+  private func readClock() {
+    let seconds = Int64(core.clock.now().timeIntervalSince1970)
+    guard seconds != wall.seconds else { return }
+    wall = (seconds, HTTPDate.format(unixSeconds: seconds))
+  }
+
+  private func tick() {
+    startTicking()
+    let now = ContinuousClock.now
+    for connection in http1.values { connection.tick(now) }
+    for connection in http2.values { connection.tick(now) }
+    for entry in silent.values where now >= entry.end { entry.transport.close() }
+    for stream in streams.values { stream.tick(now) }
+  }
+
+  /// A request's ids.
+  func identity(_ headers: HTTPHeaders) -> RequestIdentity {
+    RequestIdentity(headers, random: &random)
+  }
+
+  // MARK: Drain
+
+  /// Lets open requests end; returns when no connection is left or the time is over.
+  func drain(within limit: Duration) async {
+    isDraining = true
+    for entry in silent.values { entry.transport.close() }
+    for connection in http1.values { connection.drain() }
+    for connection in http2.values { connection.drain() }
+    for stream in streams.values { stream.stop() }
+    let timer = loop.schedule(after: limit) { [weak self] in
+      self?.assumeIsolated { $0.cutAll() }
+    }
+    if !(http1.isEmpty && http2.isEmpty) {
+      await withCheckedContinuation { emptyWaiter = $0 }
+    }
+    timer.cancel()
+    ticker?.cancel()
+    ticker = nil
+  }
+
+  private func cutAll() {
+    for connection in http1.values { connection.cut() }
+    for connection in http2.values { connection.cut() }
+    emptyWaiter?.resume()
+    emptyWaiter = nil
+  }
+
+  private func noteIfEmpty() {
+    guard isDraining, http1.isEmpty, http2.isEmpty else { return }
+    emptyWaiter?.resume()
+    emptyWaiter = nil
+  }
+}

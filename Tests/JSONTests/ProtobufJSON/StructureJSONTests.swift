@@ -1,0 +1,144 @@
+import ProtobufJSON
+import TestProtos
+import Testing
+
+@Suite("Messages, lists, maps and choices in JSON")
+struct StructureJSONTests {
+  private func roundTrip(_ type: String, _ json: String, _ style: JSONStyle = .proto) throws -> String {
+    try TranscodingFixture().roundTrip("oneshot.testing.v1.\(type)", json, style)
+  }
+
+  private func failure(_ type: String, _ json: String) throws -> TranscodingError? {
+    #expect(throws: TranscodingError.self) {
+      try TranscodingFixture().bytes("oneshot.testing.v1.\(type)", json)
+    }
+  }
+
+  @Test("Presence survives: a set default is printed, an unset one is not")
+  func presence() throws {
+    #expect(
+      try roundTrip("Optionals", #"{"number":0,"text":"","flag":false,"scalars":{}}"#)
+        == #"{"number":0,"text":"","flag":false,"scalars":{}}"#)
+    #expect(try roundTrip("Optionals", "{}") == "{}")
+    #expect(try roundTrip("Optionals", #"{"number":0}"#, .edge) == #"{"number":0}"#)
+    #expect(try roundTrip("Optionals", #"{"number":null,"scalars":null}"#) == "{}")
+  }
+
+  @Test("Lists keep their order; empty ones are printed in the public form only")
+  func lists() throws {
+    let json =
+      #"{"doubles":[1.5,"NaN"],"int64s":["1",2],"bools":[true,false],"strings":["a",""],"#
+      + #""datas":["AQI=",""],"colors":["COLOR_RED",0],"scalars":[{},{"int32Value":1}]}"#
+    #expect(
+      try roundTrip("Lists", json)
+        == #"{"doubles":[1.5,"NaN"],"int64s":["1","2"],"bools":[true,false],"strings":["a",""],"#
+        + #""datas":["AQI=",""],"colors":["COLOR_RED","COLOR_UNSPECIFIED"],"#
+        + #""scalars":[{},{"int32Value":1}]}"#)
+    #expect(try roundTrip("Lists", #"{"strings":[],"bools":null}"#) == "{}")
+    #expect(try roundTrip("Lists", "{}", .edge).contains(#""strings":[]"#))
+    #expect(try failure("Lists", #"{"strings":["a",null]}"#)?.pointer == "/strings/1")
+    #expect(try failure("Lists", #"{"scalars":[{},{"int32Value":"x"}]}"#)?.pointer
+      == "/scalars/1/int32Value")
+    #expect(try failure("Lists", #"{"strings":"a"}"#)?.reason == .invalidValue)
+  }
+
+  @Test("Maps take keys of every kind as text")
+  func maps() throws {
+    let json =
+      #"{"strings":{"a":"b","":""},"numbers":{"-1":"5"},"colors":{"true":"COLOR_RED"},"#
+      + #""scalars":{"x":{"boolValue":true}},"datas":{"18446744073709551615":"AQ=="}}"#
+    #expect(try roundTrip("Maps", json) == json)
+    #expect(try failure("Maps", #"{"strings":{"a":null}}"#)?.pointer == "/strings/a")
+    #expect(try failure("Maps", #"{"numbers":{"x":1}}"#)?.pointer == "/numbers/x")
+    #expect(try failure("Maps", #"{"colors":{"1":0}}"#)?.reason == .invalidValue)
+    #expect(try failure("Maps", #"{"scalars":{"a/b~c":{"zzz":1}}}"#)?.pointer
+      == "/scalars/a~1b~0c/zzz")
+    #expect(try failure("Maps", #"{"strings":[]}"#)?.reason == .invalidValue)
+  }
+
+  @Test("A choice has one member; null does not count")
+  func choices() throws {
+    #expect(try roundTrip("Choices", #"{"number":0}"#) == #"{"number":0}"#)
+    #expect(try roundTrip("Choices", #"{"number":0,"text":null}"#) == #"{"number":0}"#)
+    #expect(try roundTrip("Choices", #"{"left":"l","flag":false}"#) == #"{"flag":false,"left":"l"}"#)
+    #expect(try failure("Choices", #"{"number":0,"text":"a"}"#)?.reason == .duplicateField)
+    #expect(try failure("Choices", #"{"left":"a","right":"b"}"#)?.reason == .duplicateField)
+  }
+
+  @Test("An unknown field is refused with its pointer, or dropped where the surface says so")
+  func unknownFields() throws {
+    let error = try failure("Optionals", #"{"scalars":{"nope":1}}"#)
+    #expect(error?.reason == .unknownField)
+    #expect(error?.pointer == "/scalars/nope")
+    #expect(try failure("Optionals", #"{"nope":null}"#)?.reason == .unknownField)
+    let message = try TranscodingFixture().read(
+      Testing.Optionals.self, #"{"nope":{"a":[1]},"number":3}"#, ignoringUnknown: true)
+    #expect(message.number == 3)
+  }
+
+  @Test("Two spellings of a field, or one twice, are refused by name")
+  func duplicates() throws {
+    let error = try failure("Scalars", #"{"int32Value":1,"int32_value":2}"#)
+    #expect(error?.reason == .duplicateField)
+    #expect(error?.detail.contains("'int32Value' and 'int32_value'") == true)
+    #expect(try failure("Scalars", #"{"int32Value":1,"int32Value":1}"#)?.reason == .duplicateField)
+    let aliases = try failure("Options", #"{"input_url":"a","source_url":"b"}"#)
+    #expect(aliases?.detail.contains("'input_url' and 'source_url'") == true)
+  }
+
+  @Test("Aliases and json_name are read; the public form prints original names")
+  func names() throws {
+    #expect(try roundTrip("Options", #"{"source_url":"u"}"#) == #"{"inputUrl":"u"}"#)
+    #expect(try roundTrip("Options", #"{"other":"u"}"#) == #"{"other":"u"}"#)
+    #expect(try roundTrip("Options", #"{"renamed":"u"}"#) == #"{"other":"u"}"#)
+    #expect(
+      try roundTrip("Options", #"{"input_image_url":"u","balance":null}"#, .edge)
+        == #"{"input_url":"u","credits":0,"password":"","balance":null,"renamed":""}"#)
+  }
+
+  @Test("An ignored field is dropped whatever it holds")
+  func ignored() throws {
+    let message = try TranscodingFixture().read(Testing.Options.self, #"{"credits":[{}],"password":"p"}"#)
+    #expect(message.credits == 0)
+    #expect(message.password == "p")
+  }
+
+  @Test("Nesting goes to a hundred messages and no deeper")
+  func depth() throws {
+    func nested(_ levels: Int) -> String {
+      String(repeating: #"{"left":"#, count: levels - 1) + "{}"
+        + String(repeating: "}", count: levels - 1)
+    }
+    #expect(try roundTrip("Tree", nested(100)) == nested(100))
+    #expect(try failure("Tree", nested(101))?.reason == .malformedJSON)
+    #expect(try failure("Tree", nested(300))?.reason == .malformedJSON)
+  }
+
+  @Test("Only an object is a message", arguments: ["[]", "1", "\"a\"", "null", "true"])
+  func notAnObject(json: String) throws {
+    #expect(try failure("Scalars", json)?.reason == .invalidValue)
+  }
+
+  @Test("Text that is not JSON is malformed", arguments: ["", "{", #"{"a"}"#, "{} {}", "nul"])
+  func malformed(json: String) throws {
+    #expect(try failure("Scalars", json)?.reason == .malformedJSON)
+  }
+
+  @Test("Mutated documents never trap, and what is read can be printed")
+  func mutations() throws {
+    let fixture = try TranscodingFixture()
+    let seed = Array(
+      #"{"text":"a","left":"b","scalars":{"int32Value":1,"color":"red"},"tree":{"name":"x"}}"#.utf8)
+    for round in 0..<20_000 {
+      var text = seed
+      if round % 4 == 0 { text.removeLast(Int.random(in: 0..<text.count)) }
+      for _ in 0...Int.random(in: 0...2) where !text.isEmpty {
+        text[Int.random(in: 0..<text.count)] = UInt8.random(in: 32...126)
+      }
+      let json = String(decoding: text, as: UTF8.self)
+      guard let bytes = try? fixture.bytes("oneshot.testing.v1.Choices", json) else { continue }
+      _ = try fixture.print("oneshot.testing.v1.Choices", bytes)
+      _ = try fixture.print("oneshot.testing.v1.Choices", bytes, .edge)
+    }
+  }
+}
