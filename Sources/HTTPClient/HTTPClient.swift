@@ -21,7 +21,8 @@ package struct HTTPClientConfiguration: Sendable {
 /// Connections are used again per loop. No proxy, no cookies, no credentials from files; redirects
 /// are followed by the client itself, each hop checked by the policy.
 package final class HTTPClient: Sendable {
-  private let group: EventLoopGroup
+  /// The loops it works on.
+  package let group: EventLoopGroup
   private let workers: [ObjectIdentifier: CurlLoop]
 
   /// Makes a client for the loops of a group.
