@@ -6,16 +6,17 @@ internal import ServiceKit
 enum BillingSvcMain {
   static func main() async {
     await Service.run(BillingConfiguration.self, name: .billing) { app, configuration in
+      let isDevelopment = app.common.environment == .development
+      guard isDevelopment || configuration.mock == .off else { throw MockInProduction() }
       try await app.migrate(BillingStore.migrations)
       let store = BillingStore(
         database: app.database,
         settings: BillingStore.Settings(startingCredits: configuration.startingCredits))
       try await store.apply(configuration.overrides)
-      let isDevelopment = app.common.environment == .development
       let service = BillingService(
         store: store,
         ids: app.ids,
-        allowsMockEvents: isDevelopment && configuration.mock == .mock,
+        allowsMockEvents: configuration.mock == .mock,
         logger: app.logger)
       var registry = MethodRegistry()
       service.register(in: &registry)
@@ -24,4 +25,9 @@ enum BillingSvcMain {
         workers: [HoldExpiry(store: store, logger: app.logger)])
     }
   }
+}
+
+/// Subscriptions that cost nothing have no place in production.
+private struct MockInProduction: Error, CustomStringConvertible {
+  var description: String { "DEV_BILLING_MODE=mock is refused where ENVIRONMENT is production" }
 }

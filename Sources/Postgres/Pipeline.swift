@@ -68,9 +68,18 @@ struct Pipeline<Ticket, Rows> {
   mutating func received(_ input: Input) -> Action {
     switch (steps.first, input) {
     case (.sync(let ticket), .synced):
+      hasResult = false
       steps.popFirst()
       tickets.popFirst()
       return finish(ticket)
+    case (.sync, .failed(let failure)) where !hasResult:
+      // The commit that the sync stands for has failed: a deferred constraint.
+      if error == nil { error = failure }
+      hasResult = true
+      return .none
+    case (.sync, .end) where hasResult:
+      hasResult = false
+      return .none
     case (.prepare, .end), (.execute, .end):
       guard hasResult else { return .violation }
       hasResult = false

@@ -50,6 +50,19 @@ struct PipelineTests {
     #expect(pipeline.received(.synced).text == "1: failed")
   }
 
+  @Test("A commit that fails at the sync fails its unit", arguments: [false, true])
+  func failedCommit(endsTheError: Bool) {
+    var pipeline = sent(1, 2)
+    _ = pipeline.received(.rows("a"))
+    _ = pipeline.received(.end)
+    #expect(pipeline.received(.failed(failure)).text == "none")
+    if endsTheError { #expect(pipeline.received(.end).text == "none") }
+    #expect(pipeline.received(.synced).text == "1: failed")
+    _ = pipeline.received(.rows("b"))
+    _ = pipeline.received(.end)
+    #expect(pipeline.received(.synced).text == "2: b")
+  }
+
   @Test("A statement that was not prepared is forgotten")
   func prepare() {
     let key = StatementKey("SELECT 1")

@@ -19,6 +19,23 @@ extension PostgresSuite {
       }
     }
 
+    @Test("A deferred constraint that fails at the commit fails its statement alone")
+    func deferredConstraint() async throws {
+      try await TestDatabase.run { database in
+        _ = try await database.client.query(
+          """
+          CREATE TABLE pair (
+            id bigint PRIMARY KEY,
+            other bigint CONSTRAINT other_exists REFERENCES pair DEFERRABLE INITIALLY DEFERRED)
+          """)
+        let error = await #expect(throws: PostgresError.self) {
+          try await database.client.query("INSERT INTO pair VALUES (1, 2)")
+        }
+        #expect(error?.isForeignKeyViolation(of: "other_exists") == true)
+        #expect(try await database.client.query("SELECT id FROM pair").isEmpty)
+      }
+    }
+
     @Test("Each type comes back as it was sent")
     func types() async throws {
       try await TestDatabase.run { database in
