@@ -23,17 +23,29 @@ enum GPUGatewayMain {
     let pipeline = RunPipeline(
       providers: providers,
       fetcher: InputFetcher(
-        objects: objects, http: http, group: app.group,
-        maxBytes: configuration.imageLimits.maximumBytes),
-      objects: objects, cache: ResultCache(database: app.database),
-      limits: configuration.imageLimits, logger: app.logger)
+        objects: objects,
+        http: http,
+        group: app.group,
+        maxBytes: configuration.imageLimits.maximumBytes
+      ),
+      objects: objects,
+      cache: ResultCache(database: app.database),
+      limits: configuration.imageLimits,
+      logger: app.logger
+    )
     let executor = RunExecutor(
-      registry: runs, pipeline: pipeline, group: app.group, logger: app.logger)
+      registry: runs,
+      pipeline: pipeline,
+      group: app.group,
+      logger: app.logger
+    )
     var registry = MethodRegistry()
     GatewayService(runs: runs, providers: providers, logger: app.logger).register(in: &registry)
     return ServiceParts(
-      registry: registry, workers: [executor, CacheCleaner(cache: pipeline.cache)],
-      checks: [storageCheck(objects), providerCheck(providers)])
+      registry: registry,
+      workers: [executor, CacheCleaner(cache: pipeline.cache)],
+      checks: [storageCheck(objects), providerCheck(providers)]
+    )
   }
 
   private static func makeProviders(
@@ -45,8 +57,11 @@ enum GPUGatewayMain {
       case .simulator: SimulatorProvider(settings: configuration.simulator)
       case .embedded:
         EmbeddedProvider(
-          path: configuration.workerPath ?? "", capacity: configuration.workers,
-          limits: configuration.imageLimits, group: app.group)
+          path: configuration.workerPath ?? "",
+          capacity: configuration.workers,
+          limits: configuration.imageLimits,
+          group: app.group
+        )
       }
     }
   }
@@ -65,7 +80,8 @@ enum GPUGatewayMain {
         throw RunFailure.provider("no provider can take work")
       }
       return Dictionary(
-        uniqueKeysWithValues: statuses.map { ($0.provider.name, $0.isHealthy ? "ok" : "failing") })
+        uniqueKeysWithValues: statuses.map { ($0.provider.name, $0.isHealthy ? "ok" : "failing") }
+      )
     }
   }
 }

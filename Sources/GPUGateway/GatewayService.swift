@@ -1,7 +1,9 @@
 internal import Logging
 internal import OneShotAPI
 
-/// `oneshot.gpu.v1.GPUGatewayService`: what its RPCs share. Each RPC is a file in `Handlers`.
+/// What the RPCs of `oneshot.gpu.v1.GPUGatewayService` share.
+///
+/// Each RPC is a file in `Handlers`.
 struct GatewayService: Gpu.GPUGatewayServiceHandler {
   let runs: RunRegistry
   let providers: ProviderRegistry

@@ -3,18 +3,35 @@ internal import ServiceKit
 /// What JobSvc reads beside the common keys.
 struct JobConfiguration: ServiceConfiguration {
   private static let uploadSeconds = ConfigKey(
-    "UPLOAD_URL_SECONDS", "Life of a signed upload address.", default: "3600")
+    "UPLOAD_URL_SECONDS",
+    "Life of a signed upload address.",
+    default: "3600"
+  )
   private static let downloadSeconds = ConfigKey(
-    "DOWNLOAD_URL_SECONDS", "Life of a signed download address.", default: "900")
+    "DOWNLOAD_URL_SECONDS",
+    "Life of a signed download address.",
+    default: "900"
+  )
   private static let leaseSeconds = ConfigKey(
-    "LEASE_SECONDS", "A job that its process has not renewed for so long is taken back.",
-    default: "30")
+    "LEASE_SECONDS",
+    "A job that its process has not renewed for so long is taken back.",
+    default: "30"
+  )
   private static let retryDelays = ConfigKey(
-    "RETRY_DELAYS", "Seconds before the second, third, … attempt.", default: "15,60")
+    "RETRY_DELAYS",
+    "Seconds before the second, third, … attempt.",
+    default: "15,60"
+  )
   private static let concurrency = ConfigKey(
-    "WORKER_CONCURRENCY", "Jobs that this process runs at once.", default: "4")
+    "WORKER_CONCURRENCY",
+    "Jobs that this process runs at once.",
+    default: "4"
+  )
   private static let maxInput = ConfigKey(
-    "MAX_INPUT_MB", "Largest upload in MiB, 1 to 20.", default: "20")
+    "MAX_INPUT_MB",
+    "Largest upload in MiB, 1 to 20.",
+    default: "20"
+  )
 
   static let keys =
     [uploadSeconds, downloadSeconds, leaseSeconds, retryDelays, concurrency, maxInput]

@@ -4,14 +4,15 @@ internal import OneShotAPI
 internal import RPC
 internal import ServiceKit
 
-/// `oneshot.jobs.v1.JobService`: what its RPCs share. Each RPC is a file in `Handlers`.
+/// What the RPCs of `oneshot.jobs.v1.JobService` share.
+///
+/// Each RPC is a file in `Handlers`.
 struct JobService: Sendable {
   let store: JobStore
   let uploads: UploadStore
   let billing: Billing.BillingServiceClient
   let gateway: Gpu.GPUGatewayServiceClient
   let objects: any ObjectStore
-  let hub: EventHub
   let relay: EventRelay
   let bell: QueueBell
   let settlements: WakeSignal

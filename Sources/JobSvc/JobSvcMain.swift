@@ -17,76 +17,36 @@ enum JobSvcMain {
   ) async throws -> ServiceParts {
     try await app.migrate(JobStore.migrations)
     let objects = try configuration.store.makeStore(
-      http: HTTPClient(group: app.group), group: app.group)
-    let system = try JobSystem(app, configuration, objects: objects)
+      http: HTTPClient(group: app.group),
+      group: app.group
+    )
+    let system = JobSystem(
+      JobSystem.Dependencies(
+        database: app.database,
+        redis: app.redis,
+        billing: try app.channel(to: .billing),
+        gateway: try app.channel(to: .gpu),
+        objects: objects,
+        clock: app.clock,
+        ids: app.ids,
+        drain: app.drain,
+        faults: app.faults,
+        logger: app.logger
+      ),
+      configuration
+    )
     var registry = MethodRegistry()
     system.jobs.register(in: &registry)
     system.uploads.register(in: &registry)
     return ServiceParts(
-      registry: registry, workers: system.workers,
+      registry: registry,
+      workers: system.workers,
       checks: [
         HealthCheck("storage") {
           _ = try await objects.head("health/none")
           return ["access": "ok"]
         }
-      ])
-  }
-}
-
-/// The service's parts, joined.
-struct JobSystem: Sendable {
-  let jobs: JobService
-  let uploads: UploadService
-  let workers: [any Worker]
-
-  /// Joins the parts.
-  init(
-    _ app: ServiceContext,
-    _ configuration: JobConfiguration,
-    objects: any ObjectStore
-  ) throws {
-    let store = JobStore(database: app.database)
-    let hub = EventHub()
-    let relay = EventRelay(hub: hub, redis: app.redis)
-    let dispatcherWake = WakeSignal()
-    let settlementWake = WakeSignal()
-    let bell = QueueBell(dispatcher: dispatcherWake, database: app.database)
-    let estimates = DurationEstimates()
-    let billing = Billing.BillingServiceClient(try app.channel(to: .billing))
-    let gateway = Gpu.GPUGatewayServiceClient(try app.channel(to: .gpu))
-    jobs = JobService(
-      store: store, uploads: UploadStore(database: app.database), billing: billing,
-      gateway: gateway, objects: objects, hub: hub, relay: relay, bell: bell,
-      settlements: settlementWake, estimates: estimates,
-      addresses: InputAddressRule(publicBaseURL: configuration.store.publicBaseURL),
-      ids: app.ids, drain: app.drain, faults: app.faults,
-      settings: JobService.Settings(
-        downloadLifetime: configuration.downloadLifetime,
-        concurrency: configuration.concurrency),
-      logger: app.logger)
-    uploads = UploadService(
-      store: UploadStore(database: app.database), objects: objects, ids: app.ids,
-      settings: UploadService.Settings(
-        publicBaseURL: configuration.store.publicBaseURL,
-        lifetime: configuration.uploadLifetime, maxBytes: configuration.maxInputBytes))
-    let runner = JobRunner(
-      store: store, gateway: gateway, relay: relay, settlements: settlementWake, bell: bell,
-      retries: configuration.retries, estimates: estimates, ids: app.ids, clock: app.clock,
-      faults: app.faults, logger: app.logger)
-    workers = [
-      relay, bell,
-      Dispatcher(
-        owner: app.ids.next(), store: store, runner: runner, wake: dispatcherWake, bell: bell,
-        relay: relay,
-        settings: Dispatcher.Settings(
-          concurrency: configuration.concurrency, lease: configuration.lease),
-        logger: app.logger),
-      SettlementWorker(
-        store: SettlementStore(database: app.database), billing: billing, wake: settlementWake,
-        faults: app.faults, logger: app.logger),
-      Reconciler(
-        store: store, relay: relay, bell: bell, settlements: settlementWake, logger: app.logger),
-      QueueGauges(store: store),
-    ]
+      ]
+    )
   }
 }

@@ -3,7 +3,9 @@ internal import Foundation
 internal import Net
 internal import ServiceKit
 
-/// What the tool reads. No key is required by all commands.
+/// What the tool reads.
+///
+/// No key is required by all commands.
 struct CtlConfiguration: Sendable {
   private static let edge = ConfigKey("EDGE_ADMIN", "Admin address of EdgeProxy.")
   private static let auth = ConfigKey("AUTH_ADMIN", "Admin address of AuthSvc.")

@@ -8,15 +8,18 @@ internal import ServiceKit
 /// `oneshot ledger`: the books.
 struct LedgerCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "ledger", abstract: "Looks after the ledger of credits.",
-    subcommands: [Verify.self])
+    commandName: "ledger",
+    abstract: "Looks after the ledger of credits.",
+    subcommands: [Verify.self]
+  )
 }
 
 extension LedgerCommand {
   /// `oneshot ledger verify`: checks every invariant of the ledger.
   struct Verify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Checks that every entry, balance and hold agrees with the others.")
+      abstract: "Checks that every entry, balance and hold agrees with the others."
+    )
 
     private static let timeout: Duration = .seconds(300)
 
@@ -46,13 +49,17 @@ extension LedgerCommand {
       let group = try EventLoopGroup(count: 1)
       let database = try PostgresClient(
         PostgresConfiguration(url: url, applicationName: "oneshot-ctl", searchPath: "billing"),
-        group: group, logger: Logger(label: "ctl") { _ in SwiftLogNoOpLogHandler() })
+        group: group,
+        logger: Logger(label: "ctl") { _ in SwiftLogNoOpLogHandler() }
+      )
       let result: Result<PostgresRows, any Error>
       do {
         result = .success(
           try await database.query(
             "SELECT invariant, subject, detail FROM ledger_violations ORDER BY 1, 2",
-            timeout: timeout))
+            timeout: timeout
+          )
+        )
       } catch {
         result = .failure(error)
       }

@@ -11,7 +11,8 @@ struct OneShotCtl: AsyncParsableCommand {
       Exit codes: 0 all is well, 1 something is wrong, 2 it could not be found out, \
       78 the configuration is not usable.
       """,
-    subcommands: [Status.self, LedgerCommand.self])
+    subcommands: [Status.self, LedgerCommand.self]
+  )
 }
 
 /// What a command found, as the process tells it.

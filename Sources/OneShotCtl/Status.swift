@@ -9,7 +9,8 @@ internal import ServiceKit
 /// `oneshot status`: asks every service whether it is ready.
 struct Status: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Shows whether each service and what it depends on is ready.")
+    abstract: "Shows whether each service and what it depends on is ready."
+  )
 
   func run() async throws {
     let configuration = try CtlConfiguration.read()
@@ -59,11 +60,17 @@ struct ServiceReport: Sendable {
     let request = HTTPRequest(.get, "http://\(endpoint)/readyz")
     do {
       let response = try await client.execute(
-        request, policy: .trusted, limits: HTTPClientLimits(deadline: timeout))
+        request,
+        policy: .trusted,
+        limits: HTTPClientLimits(deadline: timeout)
+      )
       return ServiceReport(service.rawValue, body: response.body)
     } catch {
       return ServiceReport(
-        service: service.rawValue, isReady: false, details: ["does not answer at \(endpoint)"])
+        service: service.rawValue,
+        isReady: false,
+        details: ["does not answer at \(endpoint)"]
+      )
     }
   }
 

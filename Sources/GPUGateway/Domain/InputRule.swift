@@ -46,6 +46,8 @@ extension RunFailure {
     self.init(
       reason: reason,
       message: error.code.isPermanent ? error.message : "The job could not be processed.",
-      isRetryable: !error.code.isPermanent, cause: error.description)
+      isRetryable: !error.code.isPermanent,
+      cause: error.description
+    )
   }
 }

@@ -2,7 +2,9 @@ internal import OneShotAPI
 internal import RPC
 
 extension GatewayService {
-  /// Stops a run. Both providers here stop with their task, so that a stop is confirmed.
+  /// Stops a run.
+  ///
+  /// Both providers here stop with their task, so that a stop is confirmed.
   func cancelRun(
     _ request: Gpu.CancelRunRequest,
     context: ServerContext

@@ -72,7 +72,10 @@ struct RunFailure: Error, Sendable, CustomStringConvertible {
   /// A provider's own trouble.
   static func provider(_ cause: String) -> RunFailure {
     RunFailure(
-      reason: "PROVIDER_FAILED", message: "The job could not be processed.", isRetryable: true,
-      cause: cause)
+      reason: "PROVIDER_FAILED",
+      message: "The job could not be processed.",
+      isRetryable: true,
+      cause: cause
+    )
   }
 }

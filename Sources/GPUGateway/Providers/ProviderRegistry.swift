@@ -25,7 +25,8 @@ final class ProviderRegistry: Sendable {
   init(_ providers: [any Provider]) {
     self.providers = providers
     health = Mutex(
-      Dictionary(uniqueKeysWithValues: providers.map { ($0.name, Health()) }))
+      Dictionary(uniqueKeysWithValues: providers.map { ($0.name, Health()) })
+    )
   }
 
   /// Providers that can run `pipeline`, those that failed the job before last.
@@ -74,9 +75,12 @@ final class ProviderRegistry: Sendable {
     return providers.map { provider in
       let known = health[provider.name] ?? Health()
       return Status(
-        provider: provider, isHealthy: known.isReachable && known.breaker.isClosed,
-        running: known.running, consecutiveFailures: known.breaker.consecutiveFailures,
-        checkDuration: known.checkDuration)
+        provider: provider,
+        isHealthy: known.isReachable && known.breaker.isClosed,
+        running: known.running,
+        consecutiveFailures: known.breaker.consecutiveFailures,
+        checkDuration: known.checkDuration
+      )
     }
   }
 

@@ -18,7 +18,8 @@ struct ResultCache: Sendable {
       WHERE user_id = \(user) AND content_hash = \(hash)
         AND created_at > now() - make_interval(days => \(Self.days))
       RETURNING result
-      """)
+      """
+    )
     guard let row = rows.first else { return nil }
     return try Gpu.RunSucceeded(decoding: row.decode(at: 0, as: [UInt8].self))
   }
@@ -32,13 +33,15 @@ struct ResultCache: Sendable {
       ON CONFLICT (user_id, content_hash) DO UPDATE
         SET provider = excluded.provider, result = excluded.result, created_at = now(),
             used_at = now()
-      """)
+      """
+    )
   }
 
   /// Forgets a result whose artifacts are gone.
   func forget(user: UUID, hash: [UInt8]) async throws {
     _ = try await database.query(
-      "DELETE FROM result_cache WHERE user_id = \(user) AND content_hash = \(hash)")
+      "DELETE FROM result_cache WHERE user_id = \(user) AND content_hash = \(hash)"
+    )
   }
 
   /// Removes old entries.
@@ -48,6 +51,7 @@ struct ResultCache: Sendable {
       DELETE FROM result_cache WHERE (user_id, content_hash) IN (
         SELECT user_id, content_hash FROM result_cache
         WHERE created_at < now() - make_interval(days => \(Self.days)) LIMIT 500)
-      """)
+      """
+    )
   }
 }

@@ -44,11 +44,17 @@ struct InputFetcher: Sendable {
 
   private func remote(_ url: String) async throws -> [UInt8] {
     let limits = HTTPClientLimits(
-      deadline: Self.timeout, responseBytes: maxBytes, redirects: Self.maxRedirects)
+      deadline: Self.timeout,
+      responseBytes: maxBytes,
+      redirects: Self.maxRedirects
+    )
     let response: HTTPResponse
     do throws(HTTPClientError) {
       response = try await http.execute(
-        HTTPRequest(.get, url), policy: .publicOnly, limits: limits)
+        HTTPRequest(.get, url),
+        policy: .publicOnly,
+        limits: limits
+      )
     } catch {
       throw try await refusal(of: url, error)
     }
@@ -58,7 +64,9 @@ struct InputFetcher: Sendable {
     return response.body
   }
 
-  /// Why an address gave nothing. The sentence is the same whatever happened inside: only that a
+  /// Why an address gave nothing.
+  ///
+  /// The sentence is the same whatever happened inside: only that a
   /// name leads to no public address is told apart, which its owner knows without us.
   private func refusal(of url: String, _ error: HTTPClientError) async throws -> RunFailure {
     switch error.kind {
@@ -69,7 +77,10 @@ struct InputFetcher: Sendable {
     case .invalidURL, .invalidRequest, .unreachable:
       guard await leadsInside(url) else { return .unreachable(error.description) }
       return .input(
-        "PRIVATE_ADDRESS_REFUSED", HTTPClientError.publicText, cause: error.description)
+        "PRIVATE_ADDRESS_REFUSED",
+        HTTPClientError.publicText,
+        cause: error.description
+      )
     }
   }
 

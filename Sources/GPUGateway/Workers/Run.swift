@@ -45,7 +45,9 @@ final class Run: Sendable {
         .with {
           $0.provider = provider
           $0.providerTask = task
-        }))
+        }
+      )
+    )
   }
 
   /// Says how far the run is; progress never falls.
@@ -60,7 +62,9 @@ final class Run: Sendable {
           $0.stage = stage
           $0.progressBasisPoints = clamped
           $0.message = message
-        }))
+        }
+      )
+    )
   }
 
   /// Ends the run well.
@@ -75,7 +79,10 @@ final class Run: Sendable {
           $0.message = failure.message
           $0.retryable = failure.isRetryable
           $0.provider = provider
-        }), isLast: true)
+        }
+      ),
+      isLast: true
+    )
   }
 
   private func add(_ event: Gpu.RunEvent.Event, isLast: Bool = false) {
@@ -86,7 +93,8 @@ final class Run: Sendable {
         .with {
           $0.sequence = Int64(state.events.count + 1)
           $0.event = event
-        })
+        }
+      )
       if isLast {
         state.endedAt = .now
         state.onCancel = nil
@@ -104,7 +112,9 @@ final class Run: Sendable {
     _ body: (Gpu.RunEvent) async throws -> Void
   ) async throws {
     let (wakes, continuation) = AsyncStream.makeStream(
-      of: Void.self, bufferingPolicy: .bufferingNewest(1))
+      of: Void.self,
+      bufferingPolicy: .bufferingNewest(1)
+    )
     let follower = state.withLock { state in
       state.nextFollower += 1
       state.followers[state.nextFollower] = continuation

@@ -23,7 +23,9 @@ struct RunExecutor: Worker {
     let (stops, stop) = AsyncStream.makeStream(of: Void.self)
     run.onCancel { stop.finish() }
     let context = LogContext(
-      userID: UserID(text: run.request.userId), jobID: JobID(text: run.request.jobId))
+      userID: UserID(text: run.request.userId),
+      jobID: JobID(text: run.request.jobId)
+    )
     await LogContext.$current.withValue(context) {
       await withTaskGroup(of: Void.self) { group in
         group.addTask { await pipeline.execute(run) }
@@ -36,8 +38,12 @@ struct RunExecutor: Worker {
     // A run that was stopped from outside says so; after a proper end this changes nothing.
     run.failed(
       RunFailure(
-        reason: "CANCELLED", message: "The job was cancelled.", isRetryable: !run.isCancelled),
-      provider: "")
+        reason: "CANCELLED",
+        message: "The job was cancelled.",
+        isRetryable: !run.isCancelled
+      ),
+      provider: ""
+    )
     registry.didEnd(run)
   }
 }

@@ -86,17 +86,22 @@ struct RunPipeline: Sendable {
     _ run: Run
   ) async throws -> ([Picture], provider: String) {
     var failure = RunFailure(
-      reason: "PROVIDER_UNAVAILABLE", message: "No provider is available at the moment.",
-      isRetryable: true)
+      reason: "PROVIDER_UNAVAILABLE",
+      message: "No provider is available at the moment.",
+      isRetryable: true
+    )
     for provider in providers.candidates(
-      for: pipeline, avoiding: run.request.avoidProviders) where providers.begin(provider)
-    {
+      for: pipeline,
+      avoiding: run.request.avoidProviders
+    ) where providers.begin(provider) {
       run.accepted(by: provider.name, task: work.runID)
       do {
         let pictures = try await provider.run(work) { stage, fraction in
           let span = Double(Share.worked - Share.fetched)
           run.progressed(
-            stage, basisPoints: Share.fetched + Int32(span * min(max(fraction, 0), 1)))
+            stage,
+            basisPoints: Share.fetched + Int32(span * min(max(fraction, 0), 1))
+          )
         }
         providers.end(provider, .succeeded)
         return (pictures, provider.name)
@@ -104,7 +109,9 @@ struct RunPipeline: Sendable {
         providers.end(provider, error.isRetryable ? .failed : .abandoned)
         guard error.isRetryable else { throw error }
         logger.warning(
-          "provider failed", metadata: ["provider": "\(provider.name)", "failure": "\(error)"])
+          "provider failed",
+          metadata: ["provider": "\(provider.name)", "failure": "\(error)"]
+        )
         failure = error
       } catch {
         providers.end(provider, Task.isCancelled ? .abandoned : .failed)
@@ -134,14 +141,17 @@ struct RunPipeline: Sendable {
           $0.width = Int32(picture.width)
           $0.height = Int32(picture.height)
           $0.sha256 = ContentHash.digest(picture.bytes)
-        })
+        }
+      )
     }
     return artifacts
   }
 
   // MARK: Cache
 
-  /// A known result whose artifacts still exist. The cache is a help: its failure is none of the job.
+  /// A known result whose artifacts still exist.
+  ///
+  /// The cache is a help: its failure is none of the job.
   private func cached(user: UUID, hash: [UInt8]) async -> Gpu.RunSucceeded? {
     do {
       guard var known = try await cache.find(user: user, hash: hash) else { return nil }

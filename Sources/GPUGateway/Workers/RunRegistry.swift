@@ -42,8 +42,11 @@ final class RunRegistry: Sendable {
     }
     guard let run else {
       throw ServiceError(
-        code: .resourceExhausted, reason: "PROVIDER_UNAVAILABLE",
-        message: "Too many runs at once", retryAfter: .seconds(1))
+        code: .resourceExhausted,
+        reason: "PROVIDER_UNAVAILABLE",
+        message: "Too many runs at once",
+        retryAfter: .seconds(1)
+      )
     }
     if isNew { input.yield(run) }
     return run

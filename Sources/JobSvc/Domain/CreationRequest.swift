@@ -24,22 +24,29 @@ struct CreationRequest: Sendable {
     clientRef = request.clientRef
     if let clientRef, clientRef.utf8.count > Self.maxRefBytes {
       throw RequestProblem(
-        "INVALID_VALUE", "Field 'client_ref' must be at most \(Self.maxRefBytes) bytes",
-        field: "client_ref")
+        "INVALID_VALUE",
+        "Field 'client_ref' must be at most \(Self.maxRefBytes) bytes",
+        field: "client_ref"
+      )
     }
     webhookURL = request.webhookUrl
     if let webhookURL {
       let isHTTP = webhookURL.hasPrefix("https://") || webhookURL.hasPrefix("http://")
       guard isHTTP, webhookURL.utf8.count <= Self.maxURLBytes else {
         throw RequestProblem(
-          "INVALID_VALUE", "Field 'webhook_url' must be an http or https URL",
-          field: "webhook_url")
+          "INVALID_VALUE",
+          "Field 'webhook_url' must be an http or https URL",
+          field: "webhook_url"
+        )
       }
     }
     ownPriority = request.priority ?? Self.standardPriority
     guard (0...9).contains(ownPriority) else {
       throw RequestProblem(
-        "INVALID_VALUE", "Field 'priority' must be between 0 and 9", field: "priority")
+        "INVALID_VALUE",
+        "Field 'priority' must be between 0 and 9",
+        field: "priority"
+      )
     }
   }
 
@@ -72,7 +79,8 @@ enum IdempotencyKey {
     guard !key.isEmpty, key.utf8.count <= maxBytes, isVisible else {
       throw RequestProblem(
         "IDEMPOTENCY_KEY_INVALID",
-        "Idempotency-Key must be 1 to \(maxBytes) visible ASCII characters")
+        "Idempotency-Key must be 1 to \(maxBytes) visible ASCII characters"
+      )
     }
     return String(key)
   }

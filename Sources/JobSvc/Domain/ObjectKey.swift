@@ -18,7 +18,9 @@ enum ObjectKey {
   static func belongs(_ key: String, to user: UserID) -> Bool {
     let parts = key.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 4, parts[0] == "uploads" || parts[0] == "artifacts" else { return false }
-    guard parts[1] == user.description, UploadID(text: String(parts[2])) != nil else { return false }
+    guard parts[1] == user.description, UploadID(text: String(parts[2])) != nil else {
+      return false
+    }
     return sanitised(String(parts[3])) == parts[3]
   }
 

@@ -86,7 +86,9 @@ enum ParameterRules {
       }
     }
     let input = try input(
-      ("input_url", given.inputUrl), ("input_upload_id", given.inputUploadId))
+      ("input_url", given.inputUrl),
+      ("input_upload_id", given.inputUploadId)
+    )
     return JobDescription(type: .faceRestore, params: params, inputs: [.input: input])
   }
 
@@ -108,11 +110,18 @@ enum ParameterRules {
     }
     try checkSwapModels(given)
     let source = try input(
-      ("src_face_url", params.srcFaceUrl), ("src_face_upload_id", params.srcFaceUploadId))
+      ("src_face_url", params.srcFaceUrl),
+      ("src_face_upload_id", params.srcFaceUploadId)
+    )
     let target = try input(
-      ("target_url", params.targetUrl), ("target_upload_id", params.targetUploadId))
+      ("target_url", params.targetUrl),
+      ("target_upload_id", params.targetUploadId)
+    )
     return JobDescription(
-      type: .faceSwap, params: params, inputs: [.source: source, .target: target])
+      type: .faceSwap,
+      params: params,
+      inputs: [.source: source, .target: target]
+    )
   }
 
   private static func checkSwapModels(_ given: Jobs.JobParams) throws(RequestProblem) {
@@ -139,7 +148,9 @@ enum ParameterRules {
     }
     if given.scale == 1 { throw .invalid("scale", "2 or 4") }
     let input = try input(
-      ("input_url", given.inputUrl), ("input_upload_id", given.inputUploadId))
+      ("input_url", given.inputUrl),
+      ("input_upload_id", given.inputUploadId)
+    )
     return JobDescription(type: .upscale, params: given, inputs: [.input: input])
   }
 
@@ -202,8 +213,10 @@ enum ParameterRules {
     ]
     for rule in rules where rule.isGiven && !rule.types.contains(type) {
       throw RequestProblem(
-        "UNKNOWN_FIELD", "Parameter '\(rule.name)' does not apply to \(type.rawValue)",
-        field: rule.name)
+        "UNKNOWN_FIELD",
+        "Parameter '\(rule.name)' does not apply to \(type.rawValue)",
+        field: rule.name
+      )
     }
   }
 

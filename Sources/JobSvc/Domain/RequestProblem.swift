@@ -25,8 +25,10 @@ struct RequestProblem: Error, Sendable, Hashable {
 
   static func twice(_ first: String, _ second: String) -> RequestProblem {
     RequestProblem(
-      "DUPLICATE_FIELD", "Fields '\(first)' and '\(second)' mean the same; send one of them",
-      field: second)
+      "DUPLICATE_FIELD",
+      "Fields '\(first)' and '\(second)' mean the same; send one of them",
+      field: second
+    )
   }
 
   static func unknownJobType(_ name: String) -> RequestProblem {
@@ -41,8 +43,10 @@ struct RequestProblem: Error, Sendable, Hashable {
   /// The place was reserved, but nothing was sent there yet.
   static func incompleteUpload(_ field: String) -> RequestProblem {
     RequestProblem(
-      "UPLOAD_INCOMPLETE", "The picture was not uploaded: PUT it to upload_url first",
-      field: field)
+      "UPLOAD_INCOMPLETE",
+      "The picture was not uploaded: PUT it to upload_url first",
+      field: field
+    )
   }
 
   /// The error that crosses services.
@@ -55,7 +59,10 @@ struct RequestProblem: Error, Sendable, Hashable {
       default: .invalidArgument
       }
     return ServiceError(
-      code: code, reason: reason,
-      message: message, violations: violations)
+      code: code,
+      reason: reason,
+      message: message,
+      violations: violations
+    )
   }
 }

@@ -10,7 +10,10 @@ extension ServerContext {
   func requireUser() throws(ServiceError) -> UserID {
     guard let principal else {
       throw ServiceError(
-        code: .unauthenticated, reason: "UNAUTHENTICATED", message: "Not signed in")
+        code: .unauthenticated,
+        reason: "UNAUTHENTICATED",
+        message: "Not signed in"
+      )
     }
     return UserID(principal.userID)
   }
@@ -25,8 +28,12 @@ extension ServiceError {
   /// Something that we need is away for a moment.
   static func unavailable(cause: (any Error)? = nil) -> ServiceError {
     ServiceError(
-      code: .unavailable, reason: "UNAVAILABLE", message: "The service is not available right now",
-      retryAfter: .seconds(1), cause: cause)
+      code: .unavailable,
+      reason: "UNAVAILABLE",
+      message: "The service is not available right now",
+      retryAfter: .seconds(1),
+      cause: cause
+    )
   }
 }
 

@@ -36,7 +36,9 @@ extension JobService {
         .with {
           $0.runId = run
           $0.jobId = job.description
-        }, options: context.callOptions.within(Self.gatewayTimeout))
+        },
+        options: context.callOptions.within(Self.gatewayTimeout)
+      )
     } catch {
       logger.warning("run not stopped", metadata: ["job_id": "\(job)", "error": "\(error)"])
     }

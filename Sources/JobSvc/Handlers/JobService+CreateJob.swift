@@ -43,10 +43,15 @@ extension JobService {
   ) throws -> JobStore.NewJob {
     let key = try IdempotencyKey.read(context.idempotencyKey)
     return JobStore.NewJob(
-      id: id, user: user, type: wanted.description.type,
-      params: wanted.description.params.encoded(), ownPriority: wanted.ownPriority,
-      clientRef: wanted.clientRef, webhookURL: wanted.webhookURL,
-      idempotency: key.map { ($0, wanted.fingerprint) })
+      id: id,
+      user: user,
+      type: wanted.description.type,
+      params: wanted.description.params.encoded(),
+      ownPriority: wanted.ownPriority,
+      clientRef: wanted.clientRef,
+      webhookURL: wanted.webhookURL,
+      idempotency: key.map { ($0, wanted.fingerprint) }
+    )
   }
 
   private func admit(
@@ -62,7 +67,9 @@ extension JobService {
     let plan = hold.entitlements ?? Billing.Entitlements()
     let planSide = plan.limits?.maxSide ?? 0
     let spec = SpecBuilder(
-      maxSide: min(description.maxSide ?? planSide, planSide), sources: sources)
+      maxSide: min(description.maxSide ?? planSide, planSide),
+      sources: sources
+    )
     let response = Jobs.CreateJobResponse.with {
       $0.id = job.description
       $0.jobId = job.description
@@ -71,12 +78,17 @@ extension JobService {
       $0.createdAt = GoogleProtobuf.Timestamp(createdAt)
       $0.creditsCost = hold.creditsCost
       $0.estimatedTime = estimates.estimate(
-        description.type, concurrency: settings.concurrency)
+        description.type,
+        concurrency: settings.concurrency
+      )
     }
     let admission = JobStore.Admission(
       spec: spec.spec(for: description).encoded(),
-      policy: Self.policy(plan, job: job, user: user).encoded(), queueClass: plan.priority,
-      creditsCost: hold.creditsCost, response: response.encoded())
+      policy: Self.policy(plan, job: job, user: user).encoded(),
+      queueClass: plan.priority,
+      creditsCost: hold.creditsCost,
+      response: response.encoded()
+    )
     // Zero rows: the reconciler was faster and releases the hold.
     guard try await store.admit(job, admission) else { throw ServiceError.unavailable() }
     faults.reach("after_pending")
@@ -179,14 +191,18 @@ extension JobService {
 extension ServiceError {
   fileprivate static var idempotencyKeyReused: ServiceError {
     ServiceError(
-      code: .invalidArgument, reason: "IDEMPOTENCY_KEY_REUSED",
-      message: "The Idempotency-Key was used for another request")
+      code: .invalidArgument,
+      reason: "IDEMPOTENCY_KEY_REUSED",
+      message: "The Idempotency-Key was used for another request"
+    )
   }
 
   fileprivate static var idempotencyInProgress: ServiceError {
     ServiceError(
-      code: .aborted, reason: "IDEMPOTENCY_IN_PROGRESS",
+      code: .aborted,
+      reason: "IDEMPOTENCY_IN_PROGRESS",
       message: "The first request with this Idempotency-Key has not ended yet",
-      retryAfter: .seconds(1))
+      retryAfter: .seconds(1)
+    )
   }
 }

@@ -11,7 +11,9 @@ extension JobService {
     try await answering {
       let user = try context.requireUser()
       let usage = try await billing.getUsage(
-        .with { $0.userId = user.description }, options: context.callOptions)
+        .with { $0.userId = user.description },
+        options: context.callOptions
+      )
       let limits = usage.limits ?? Billing.PlanLimits()
       return .with {
         $0.planCode = usage.planCode

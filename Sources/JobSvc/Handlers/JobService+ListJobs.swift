@@ -43,7 +43,9 @@ extension JobService {
       throw RequestProblem.invalid("skip", "between 0 and \(maxSkip)")
     }
     if let status = request.status {
-      guard let state = JobState(status) else { throw RequestProblem.invalid("status", "a state of jobs") }
+      guard let state = JobState(status) else {
+        throw RequestProblem.invalid("status", "a state of jobs")
+      }
       filter.state = state
     }
     if let name = request.jobType {
@@ -56,7 +58,10 @@ extension JobService {
       }
       guard let cursor = ListCursor(text: text), cursor.filter == fingerprint(filter) else {
         throw ServiceError(
-          code: .invalidArgument, reason: "INVALID_CURSOR", message: "The cursor is not valid")
+          code: .invalidArgument,
+          reason: "INVALID_CURSOR",
+          message: "The cursor is not valid"
+        )
       }
       filter.after = JobID(cursor.lastID)
     }

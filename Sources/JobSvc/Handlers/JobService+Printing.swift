@@ -35,7 +35,10 @@ extension JobService {
     printed.queuePosition = job.queuePosition.map(Int32.init(clamping:))
     if !job.state.isFinal {
       printed.estimatedTime = estimates.estimate(
-        job.type, ahead: job.queuePosition ?? 0, concurrency: settings.concurrency)
+        job.type,
+        ahead: job.queuePosition ?? 0,
+        concurrency: settings.concurrency
+      )
     }
     return printed
   }
@@ -44,8 +47,11 @@ extension JobService {
   func printed(_ artifact: StoredArtifact) throws -> Jobs.Artifact {
     let url = try objects.presign(
       .download(
-        key: artifact.objectKey, contentType: artifact.mimeType,
-        lifetime: settings.downloadLifetime))
+        key: artifact.objectKey,
+        contentType: artifact.mimeType,
+        lifetime: settings.downloadLifetime
+      )
+    )
     return .with {
       $0.id = artifact.id.description
       $0.artifactType = artifact.type

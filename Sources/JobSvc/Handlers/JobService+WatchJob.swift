@@ -16,7 +16,7 @@ extension JobService {
     try await answering {
       let user = try context.requireUser()
       let id = try jobID(request.jobId)
-      guard let watch = hub.watch(id) else { throw ServiceError.unavailable() }
+      guard let watch = relay.hub.watch(id) else { throw ServiceError.unavailable() }
       defer { watch.end() }
       let unregister = drain.onDrain { watch.finish() }
       defer { unregister() }
@@ -37,7 +37,11 @@ extension JobService {
   ) async throws -> Bool {
     while true {
       let found = try await store.events(
-        of: id, user: user, after: last, limit: Self.eventsAtOnce)
+        of: id,
+        user: user,
+        after: last,
+        limit: Self.eventsAtOnce
+      )
       guard let (events, isFinal) = found else { throw ServiceError.jobNotFound }
       for event in events {
         try await responses.send(try await printed(event, of: id))

@@ -19,13 +19,23 @@ extension UploadService {
       let key = ObjectKey.upload(user: user, upload: id, filename: request.filename)
       let url = try objects.presign(
         .upload(
-          key: key, contentType: request.contentType, maxBytes: Int(settings.maxBytes),
-          lifetime: settings.lifetime))
+          key: key,
+          contentType: request.contentType,
+          maxBytes: Int(settings.maxBytes),
+          lifetime: settings.lifetime
+        )
+      )
       try await store.insert(
         UploadStore.NewUpload(
-          id: id, user: user, objectKey: key, filename: request.filename,
-          contentType: request.contentType, declaredSize: request.fileSize,
-          lifetime: settings.lifetime))
+          id: id,
+          user: user,
+          objectKey: key,
+          filename: request.filename,
+          contentType: request.contentType,
+          declaredSize: request.fileSize,
+          lifetime: settings.lifetime
+        )
+      )
       return .with {
         $0.uploadId = id.description
         $0.uploadUrl = url
@@ -40,26 +50,33 @@ extension UploadService {
     guard !request.filename.isEmpty else { throw .missing("filename") }
     guard request.filename.utf8.count <= Self.maxNameBytes else {
       throw RequestProblem(
-        "INVALID_VALUE", "Field 'filename' must be at most \(Self.maxNameBytes) bytes",
-        field: "filename")
+        "INVALID_VALUE",
+        "Field 'filename' must be at most \(Self.maxNameBytes) bytes",
+        field: "filename"
+      )
     }
     guard !request.contentType.isEmpty else { throw .missing("content_type") }
     guard Self.contentTypes.contains(request.contentType) else {
       throw RequestProblem(
         "INVALID_VALUE",
         "Field 'content_type' must be one of \(Self.contentTypes.joined(separator: ", "))",
-        field: "content_type")
+        field: "content_type"
+      )
     }
     guard let size = request.fileSize else { return }
     guard size > 0 else {
       throw RequestProblem(
-        "INVALID_VALUE", "Field 'file_size' must be positive", field: "file_size")
+        "INVALID_VALUE",
+        "Field 'file_size' must be positive",
+        field: "file_size"
+      )
     }
     guard size <= settings.maxBytes else {
       throw RequestProblem(
         "INPUT_TOO_LARGE",
         "The file has \(size) bytes; at most \(settings.maxBytes) are accepted",
-        field: "file_size")
+        field: "file_size"
+      )
     }
   }
 }

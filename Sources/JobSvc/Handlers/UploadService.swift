@@ -2,7 +2,7 @@ internal import ObjectStore
 internal import OneShotAPI
 internal import ServiceKit
 
-/// `oneshot.jobs.v1.UploadService`: what its RPCs share.
+/// What the RPCs of `oneshot.jobs.v1.UploadService` share.
 struct UploadService: Jobs.UploadServiceHandler {
   let store: UploadStore
   let objects: any ObjectStore

@@ -83,7 +83,8 @@ extension JobStore {
         INSERT INTO job (id, user_id, job_type, state, stage, params, own_priority, client_ref,
                          webhook_url, created_at)
         SELECT
-        """)
+        """
+    )
     query.append(unescaped: " ")
     query.bind(job.id.uuid)
     query.append(unescaped: ", ")
@@ -140,7 +141,8 @@ extension JobStore {
         FROM moved WHERE k.job_id = moved.id
       )
       SELECT id FROM moved
-      """)
+      """
+    )
     return !rows.isEmpty
   }
 
@@ -150,7 +152,8 @@ extension JobStore {
       """
       WITH gone AS (DELETE FROM job WHERE id = \(job.uuid) AND state = 'admitting' RETURNING id)
       DELETE FROM idempotency_key k USING gone WHERE k.job_id = gone.id
-      """)
+      """
+    )
   }
 
   /// Gives up admitting jobs and orders the release of holds that they may have.
@@ -161,6 +164,7 @@ extension JobStore {
   ///   - only: One job, or nil for all.
   ///   - age: Jobs younger than this are left alone.
   /// - Returns: The jobs that were given up.
+  /// - Throws: `PostgresError`.
   func giveUpAdmitting(only: JobID? = nil, olderThan age: Duration) async throws -> [JobID] {
     let rows = try await database.query(
       """
@@ -180,7 +184,8 @@ extension JobStore {
         SELECT id, user_id, 'release', 4, now() FROM moved
       )
       SELECT id FROM moved
-      """)
+      """
+    )
     return try rows.map { JobID(try $0.decode(at: 0, as: UUID.self)) }
   }
 }
@@ -194,6 +199,7 @@ extension JobStore {
         SELECT user_id, key FROM idempotency_key
         WHERE created_at < now() - make_interval(hours => \(Int32(Self.idempotencyHours)))
         ORDER BY created_at LIMIT 500)
-      """)
+      """
+    )
   }
 }

@@ -74,13 +74,20 @@ extension JobStore {
              ARRAY(SELECT DISTINCT a.provider FROM attempt a
                    WHERE a.job_id = moved.id AND a.state = 'failed' AND a.provider IS NOT NULL)
       FROM moved
-      """)
+      """
+    )
     return try rows.map { row in
       var column = ColumnReader(row)
       return ClaimedJob(
-        id: JobID(try column.next()), user: UserID(try column.next()), type: try column.name(),
-        spec: try column.next(), policy: try column.next(), attempt: try column.next(),
-        lease: try column.next(), failedProviders: try column.next())
+        id: JobID(try column.next()),
+        user: UserID(try column.next()),
+        type: try column.name(),
+        spec: try column.next(),
+        policy: try column.next(),
+        attempt: try column.next(),
+        lease: try column.next(),
+        failedProviders: try column.next()
+      )
     }
   }
 
@@ -90,7 +97,8 @@ extension JobStore {
       """
       UPDATE job SET lease_expires_at = now() + make_interval(secs => \(Self.seconds(lease)))
       WHERE lease_id = ANY(\(leases)) AND state = 'running' RETURNING lease_id
-      """)
+      """
+    )
     return Set(try rows.map { try $0.decode(at: 0, as: UUID.self) })
   }
 
@@ -121,7 +129,8 @@ extension JobStore {
         SELECT id, user_id, 'release', 1, now() FROM moved
       )
       SELECT id FROM moved
-      """)
+      """
+    )
     let requeued = try await requeueLost(ownedBy: nil)
     return try failed.map { JobID(try $0.decode(at: 0, as: UUID.self)) } + requeued
   }
@@ -148,7 +157,8 @@ extension JobStore {
         FROM moved WHERE a.job_id = moved.id AND a.number = moved.attempt
       )
       SELECT id FROM moved
-      """)
+      """
+    )
     return try rows.map { JobID(try $0.decode(at: 0, as: UUID.self)) }
   }
 }

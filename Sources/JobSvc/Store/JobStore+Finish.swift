@@ -23,10 +23,13 @@ extension JobStore {
       """
       UPDATE attempt SET state = 'running', provider = \(provider)
       WHERE job_id = \(job.id.uuid) AND number = \(job.attempt) AND state = 'leased'
-      """)
+      """
+    )
   }
 
-  /// Stores progress with its event. Progress never falls; the stage may change without it.
+  /// Stores progress with its event.
+  ///
+  /// Progress never falls; the stage may change without it.
   ///
   /// - Returns: False when the job is not ours any more.
   func advance(_ job: ClaimedJob, stage: JobStage, progress: JobProgress) async throws -> Bool {
@@ -40,7 +43,8 @@ extension JobStore {
         RETURNING \(unescaped: Self.eventColumns), NULL AS event_message
       ), event AS (\(unescaped: Self.appendEvent))
       SELECT id FROM moved
-      """)
+      """
+    )
     return !rows.isEmpty
   }
 
@@ -85,7 +89,8 @@ extension JobStore {
         FROM moved
       )
       SELECT id FROM moved
-      """)
+      """
+    )
     return !rows.isEmpty
   }
 
@@ -117,7 +122,8 @@ extension JobStore {
         SELECT id, user_id, 'release', 1, now() FROM moved
       )
       SELECT id FROM moved
-      """)
+      """
+    )
     return !rows.isEmpty
   }
 
@@ -146,7 +152,8 @@ extension JobStore {
         FROM moved WHERE a.job_id = moved.id AND a.number = moved.attempt
       )
       SELECT id FROM moved
-      """)
+      """
+    )
     return !rows.isEmpty
   }
 
@@ -181,7 +188,8 @@ extension JobStore {
         SELECT id, user_id, 'release', 2, now() FROM moved
       )
       SELECT target.attempt, EXISTS (SELECT FROM moved) FROM target
-      """)
+      """
+    )
     guard let row = rows.first else { return nil }
     let (attempt, isChanged) = try row.decode(Int32.self, Bool.self)
     let runID = isChanged && attempt > 0 ? RunName.text(job: id, attempt: attempt) : nil

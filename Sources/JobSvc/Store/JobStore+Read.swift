@@ -55,7 +55,8 @@ extension JobStore {
         AND (\(filter.type?.rawValue)::text IS NULL OR j.job_type = \(filter.type?.rawValue)::text)
         AND (\(filter.after?.uuid)::uuid IS NULL OR j.id < \(filter.after?.uuid)::uuid)
       ORDER BY j.id DESC LIMIT \(filter.limit) OFFSET \(filter.skip)
-      """)
+      """
+    )
     let jobs = try rows.map(Self.job)
     let finished = jobs.filter { $0.state == .succeeded }.map(\.id)
     guard !finished.isEmpty else { return jobs.map { ($0, []) } }
@@ -91,7 +92,8 @@ extension JobStore {
   /// Whether the job's user has cancelled it.
   func isCancelled(_ id: JobID) async throws -> Bool {
     let rows = try await database.query(
-      "SELECT 1 FROM job WHERE id = \(id.uuid) AND state = 'cancelled'")
+      "SELECT 1 FROM job WHERE id = \(id.uuid) AND state = 'cancelled'"
+    )
     return !rows.isEmpty
   }
 
@@ -110,28 +112,51 @@ extension JobStore {
   private static func job(_ row: PostgresRow) throws -> StoredJob {
     var column = ColumnReader(row)
     return StoredJob(
-      id: JobID(try column.next()), user: UserID(try column.next()), type: try column.name(),
-      state: try column.name(), stage: try column.name(), progress: try column.next(),
-      params: try column.next(), creditsCost: try column.next(), clientRef: try column.next(),
-      attempt: try column.next(), createdAt: try column.next(), startedAt: try column.next(),
-      finishedAt: try column.next(), errorCode: try column.next(),
-      errorMessage: try column.next(), queuePosition: try column.next())
+      id: JobID(try column.next()),
+      user: UserID(try column.next()),
+      type: try column.name(),
+      state: try column.name(),
+      stage: try column.name(),
+      progress: try column.next(),
+      params: try column.next(),
+      creditsCost: try column.next(),
+      clientRef: try column.next(),
+      attempt: try column.next(),
+      createdAt: try column.next(),
+      startedAt: try column.next(),
+      finishedAt: try column.next(),
+      errorCode: try column.next(),
+      errorMessage: try column.next(),
+      queuePosition: try column.next()
+    )
   }
 
   private static func artifact(_ row: PostgresRow) throws -> StoredArtifact {
     var column = ColumnReader(row)
     return StoredArtifact(
-      id: ArtifactID(try column.next()), job: JobID(try column.next()), type: try column.next(),
-      objectKey: try column.next(), fileSize: try column.next(), mimeType: try column.next(),
-      width: try column.next(), height: try column.next())
+      id: ArtifactID(try column.next()),
+      job: JobID(try column.next()),
+      type: try column.next(),
+      objectKey: try column.next(),
+      fileSize: try column.next(),
+      mimeType: try column.next(),
+      width: try column.next(),
+      height: try column.next()
+    )
   }
 
   private static func event(_ row: PostgresRow) throws -> StoredEvent {
     var column = ColumnReader(row)
     return StoredEvent(
-      number: try column.next(), kind: try column.next(), state: try column.name(),
-      stage: try column.name(), progress: try column.next(), message: try column.next(),
-      errorCode: try column.next(), createdAt: try column.next())
+      number: try column.next(),
+      kind: try column.next(),
+      state: try column.name(),
+      stage: try column.name(),
+      progress: try column.next(),
+      message: try column.next(),
+      errorCode: try column.next(),
+      createdAt: try column.next()
+    )
   }
 }
 

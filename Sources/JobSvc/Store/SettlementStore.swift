@@ -37,12 +37,17 @@ struct SettlementStore: Sendable {
       SET tries = tries + 1, due_at = now() + make_interval(secs => \(Self.retrySeconds))
       FROM due WHERE s.job_id = due.job_id
       RETURNING s.job_id, s.user_id, s.action, s.reason, s.tries
-      """)
+      """
+    )
     return try rows.map { row in
       var column = ColumnReader(row)
       return DueSettlement(
-        job: JobID(try column.next()), user: UserID(try column.next()), action: try column.name(),
-        reason: try column.next(), tries: try column.next())
+        job: JobID(try column.next()),
+        user: UserID(try column.next()),
+        action: try column.name(),
+        reason: try column.next(),
+        tries: try column.next()
+      )
     }
   }
 
@@ -52,7 +57,8 @@ struct SettlementStore: Sendable {
       """
       UPDATE settlement SET due_at = now() + make_interval(secs => \(JobStore.seconds(delay)))
       WHERE job_id = \(job.uuid) AND settled_at IS NULL
-      """)
+      """
+    )
   }
 
   /// Marks an order as carried out.
@@ -61,6 +67,7 @@ struct SettlementStore: Sendable {
       """
       UPDATE settlement SET settled_at = now(), outcome = \(outcome)
       WHERE job_id = \(job.uuid) AND settled_at IS NULL
-      """)
+      """
+    )
   }
 }

@@ -26,7 +26,8 @@ struct UploadStore: Sendable {
       VALUES (\(upload.id.uuid), \(upload.user.uuid), \(upload.objectKey), \(upload.filename),
               \(upload.contentType), \(upload.declaredSize), now(),
               now() + make_interval(secs => \(JobStore.seconds(upload.lifetime))))
-      """)
+      """
+    )
   }
 
   /// Keys of those uploads that are `user`'s.
@@ -35,7 +36,8 @@ struct UploadStore: Sendable {
       """
       SELECT id, object_key FROM upload
       WHERE id = ANY(\(ids.map(\.uuid))) AND user_id = \(user.uuid)
-      """)
+      """
+    )
     var keys: [UploadID: String] = [:]
     for row in rows {
       let (id, key) = try row.decode(UUID.self, String.self)

@@ -11,8 +11,6 @@ struct Dispatcher: Worker {
   let store: JobStore
   let runner: JobRunner
   let wake: WakeSignal
-  let bell: QueueBell
-  let relay: EventRelay
   let settings: Settings
   let logger: Logger
   private let running = RunningJobs()
@@ -31,8 +29,6 @@ struct Dispatcher: Worker {
     store: JobStore,
     runner: JobRunner,
     wake: WakeSignal,
-    bell: QueueBell,
-    relay: EventRelay,
     settings: Settings,
     logger: Logger
   ) {
@@ -40,8 +36,6 @@ struct Dispatcher: Worker {
     self.store = store
     self.runner = runner
     self.wake = wake
-    self.bell = bell
-    self.relay = relay
     self.settings = settings
     self.logger = logger
   }

@@ -19,7 +19,9 @@ final class EventHub: Sendable {
   /// The wakes of one watcher, the first at once; nil when there are too many watchers.
   func watch(_ job: JobID) -> Watch? {
     let (wakes, continuation) = AsyncStream.makeStream(
-      of: Void.self, bufferingPolicy: .bufferingNewest(1))
+      of: Void.self,
+      bufferingPolicy: .bufferingNewest(1)
+    )
     let id: Int? = state.withLock { state in
       guard state.watchers.count < Self.maxWatchers else { return nil }
       state.nextID += 1

@@ -63,7 +63,9 @@ struct JobRunner: Sendable {
         .with {
           $0.runId = job.runID
           $0.jobId = job.id.description
-        }, options: .timeout(Self.cancelTimeout))
+        },
+        options: .timeout(Self.cancelTimeout)
+      )
     } catch {
       logger.warning("run not stopped", metadata: ["error": "\(error)"])
     }
@@ -131,7 +133,8 @@ struct JobRunner: Sendable {
     request.spec = try Gpu.JobSpec(decoding: job.spec)
     request.policy = try Gpu.OutputPolicy(decoding: job.policy)
     request.deadline = GoogleProtobuf.Timestamp(
-      clock.now().addingTimeInterval(JobStore.seconds(Self.runTimeout)))
+      clock.now().addingTimeInterval(JobStore.seconds(Self.runTimeout))
+    )
     request.avoidProviders = job.failedProviders
     return request
   }
@@ -166,7 +169,11 @@ struct JobRunner: Sendable {
       let artifacts = result.artifacts.enumerated().map { NewArtifact($1, at: $0, id: ids.next()) }
       guard
         try await store.succeed(
-          job, artifacts: artifacts, provider: result.provider, isCacheHit: result.cacheHit)
+          job,
+          artifacts: artifacts,
+          provider: result.provider,
+          isCacheHit: result.cacheHit
+        )
       else { return }
       if !result.cacheHit { estimates.note(job.type, ContinuousClock.now - started) }
       count(job, "succeeded", started)
@@ -183,19 +190,29 @@ struct JobRunner: Sendable {
   ) async throws {
     let provider = failure.provider.isEmpty ? nil : failure.provider
     let decision = retries.decision(
-      afterAttempt: Int(job.attempt), isRetryable: failure.retryable)
+      afterAttempt: Int(job.attempt),
+      isRetryable: failure.retryable
+    )
     switch decision {
     case .retry(let delay):
       logger.info("attempt failed", metadata: ["reason": "\(failure.reason)", "retry": "\(delay)"])
       let isOurs = try await store.retry(
-        job, after: delay, code: failure.reason, provider: provider)
+        job,
+        after: delay,
+        code: failure.reason,
+        provider: provider
+      )
       guard isOurs else { return }
       await relay.announce(job.id)
       bell.ring()
     case .fail:
       logger.info("job failed", metadata: ["reason": "\(failure.reason)"])
       let isOurs = try await store.fail(
-        job, code: failure.reason, message: failure.message, provider: provider)
+        job,
+        code: failure.reason,
+        message: failure.message,
+        provider: provider
+      )
       guard isOurs else { return }
       count(job, "failed", started)
       await didEnd(job)
@@ -233,12 +250,18 @@ extension NewArtifact {
   /// Takes over what the gateway reports.
   init(_ artifact: Gpu.RunArtifact, at position: Int, id: UUID) {
     self.init(
-      id: id, position: position, artifactType: artifact.artifactType,
-      objectKey: artifact.objectKey, fileSize: artifact.fileSize, mimeType: artifact.mimeType,
-      width: artifact.width, height: artifact.height,
+      id: id,
+      position: position,
+      artifactType: artifact.artifactType,
+      objectKey: artifact.objectKey,
+      fileSize: artifact.fileSize,
+      mimeType: artifact.mimeType,
+      width: artifact.width,
+      height: artifact.height,
       sha256: artifact.sha256.map { byte in
         let hex = String(byte, radix: 16)
         return hex.count == 1 ? "0" + hex : hex
-      }.joined())
+      }.joined()
+    )
   }
 }

@@ -50,13 +50,15 @@ struct SettlementWorker: Worker {
           "hold ended otherwise",
           metadata: [
             "job_id": "\(order.job)", "action": "\(order.action)", "outcome": "\(outcome)",
-          ])
+          ]
+        )
       }
       try await store.settle(order.job, outcome: outcome)
     } catch let error as ServiceError {
       logger.warning(
         "settlement postponed",
-        metadata: ["job_id": "\(order.job)", "tries": "\(order.tries)", "error": "\(error)"])
+        metadata: ["job_id": "\(order.job)", "tries": "\(order.tries)", "error": "\(error)"]
+      )
       try await store.postpone(order.job, by: delay(order.tries))
     }
   }

@@ -7,7 +7,10 @@ final class WakeSignal: Sendable {
   private let continuation: AsyncStream<Void>.Continuation
 
   init() {
-    (wakes, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    (wakes, continuation) = AsyncStream.makeStream(
+      of: Void.self,
+      bufferingPolicy: .bufferingNewest(1)
+    )
   }
 
   /// Makes the loop look.

@@ -79,7 +79,9 @@ final class AdminConnection: TransportDelegate, @unchecked Sendable {
       case .body, .end: break
       case .failure(let failure):
         send(
-          AdminRoutes.Answer(status: failure.status, body: []), for: HTTP1Exchange())
+          AdminRoutes.Answer(status: failure.status, body: []),
+          for: HTTP1Exchange()
+        )
         return
       }
     }
@@ -101,10 +103,15 @@ final class AdminConnection: TransportDelegate, @unchecked Sendable {
     guard let transport else { return }
     let head = HTTPResponseHead(
       status: answer.status,
-      headers: ["content-type": answer.contentType, "cache-control": "no-store"])
+      headers: ["content-type": answer.contentType, "cache-control": "no-store"]
+    )
     writer.appendHead(
-      head, for: exchange, body: .length(answer.body.count), unixSeconds: Int64(time(nil)),
-      to: &output)
+      head,
+      for: exchange,
+      body: .length(answer.body.count),
+      unixSeconds: Int64(time(nil)),
+      to: &output
+    )
     if !exchange.isHead { writer.appendBody(answer.body, to: &output) }
     writer.appendEnd(to: &output)
     restartIdleTimer()

@@ -33,7 +33,8 @@ struct AdminRoutes: Sendable {
     let process = try? await group.preferred().offload { ProcessMetrics.text() }
     return Answer(
       contentType: "text/plain; version=0.0.4; charset=utf-8",
-      body: Array((metrics.text() + (process ?? "")).utf8))
+      body: Array((metrics.text() + (process ?? "")).utf8)
+    )
   }
 
   private func refusal(_ status: HTTPStatus, _ code: String) -> Answer {

@@ -23,7 +23,10 @@ package final class AdminServer: Sendable {
     var limits = ListenerLimits()
     limits.maxConnections = maxConnections
     let listener = try await Listener.start(
-      on: endpoint, group: group, distribution: .roundRobin, limits: limits
+      on: endpoint,
+      group: group,
+      distribution: .roundRobin,
+      limits: limits
     ) { loop, _ in AdminConnection(loop: loop, routes: routes) }
     return AdminServer(listener: listener)
   }

@@ -1,6 +1,6 @@
 /// Whether one dependency works, as `/readyz` asks it.
 package struct HealthCheck: Sendable {
-  /// Name in the answer: `database`, `redis`, `storage`, `provider`, …
+  /// Name in the answer, such as `database` or `storage`.
   package let name: String
   /// Returns details to show, or throws what is wrong.
   package let run: @Sendable () async throws -> [String: String]
@@ -38,16 +38,20 @@ struct ReadinessReport: Sendable {
     line.member(
       "services",
       .dictionary(
-        Dictionary(uniqueKeysWithValues: entries.map { entry in
-          (
-            entry.name,
-            .dictionary([
-              "healthy": .stringConvertible(entry.isHealthy),
-              "duration_ms": .stringConvertible(entry.duration.milliseconds),
-              "details": .dictionary(entry.details.mapValues { .string($0) }),
-            ])
-          )
-        })))
+        Dictionary(
+          uniqueKeysWithValues: entries.map { entry in
+            (
+              entry.name,
+              .dictionary([
+                "healthy": .stringConvertible(entry.isHealthy),
+                "duration_ms": .stringConvertible(entry.duration.milliseconds),
+                "details": .dictionary(entry.details.mapValues { .string($0) }),
+              ])
+            )
+          }
+        )
+      )
+    )
     return line.finished()
   }
 }

@@ -53,8 +53,11 @@ package final class Readiness: Sendable {
       return await group.reduce(into: []) { $0.append($1) }
     }
     let report = ReadinessReport(
-      isHealthy: entries.allSatisfy(\.isHealthy), unixSeconds: clock.now().timeIntervalSince1970,
-      duration: ContinuousClock.now - start, entries: entries)
+      isHealthy: entries.allSatisfy(\.isHealthy),
+      unixSeconds: clock.now().timeIntervalSince1970,
+      duration: ContinuousClock.now - start,
+      entries: entries
+    )
     state.withLock { if $0.phase == .running { $0.last = (start, report) } }
     return report
   }
@@ -62,10 +65,17 @@ package final class Readiness: Sendable {
   private func notRunning(_ phase: Phase) -> ReadinessReport {
     let name = phase == .starting ? "starting" : "draining"
     let entry = ReadinessReport.Entry(
-      name: "process", isHealthy: false, duration: .zero, details: ["phase": name])
+      name: "process",
+      isHealthy: false,
+      duration: .zero,
+      details: ["phase": name]
+    )
     return ReadinessReport(
-      isHealthy: false, unixSeconds: clock.now().timeIntervalSince1970, duration: .zero,
-      entries: [entry])
+      isHealthy: false,
+      unixSeconds: clock.now().timeIntervalSince1970,
+      duration: .zero,
+      entries: [entry]
+    )
   }
 
   private static func run(_ check: HealthCheck) async -> ReadinessReport.Entry {
@@ -73,11 +83,18 @@ package final class Readiness: Sendable {
     do {
       let details = try await withTimeout(checkTimeout, check.run)
       return ReadinessReport.Entry(
-        name: check.name, isHealthy: true, duration: ContinuousClock.now - start, details: details)
+        name: check.name,
+        isHealthy: true,
+        duration: ContinuousClock.now - start,
+        details: details
+      )
     } catch {
       return ReadinessReport.Entry(
-        name: check.name, isHealthy: false, duration: ContinuousClock.now - start,
-        details: ["error": "\(error)"])
+        name: check.name,
+        isHealthy: false,
+        duration: ContinuousClock.now - start,
+        details: ["error": "\(error)"]
+      )
     }
   }
 }

@@ -31,38 +31,79 @@ package struct ConfigKey: Sendable, Hashable {
 /// The keys that every service reads.
 extension ConfigKey {
   package static let environment = ConfigKey(
-    "ENVIRONMENT", "development or production; some helps exist in development only.",
-    default: "development")
+    "ENVIRONMENT",
+    "development or production; some helps exist in development only.",
+    default: "development"
+  )
   package static let logLevel = ConfigKey(
-    "LOG_LEVEL", "trace, debug, info, notice, warning, error or critical.", default: "info")
+    "LOG_LEVEL",
+    "trace, debug, info, notice, warning, error or critical.",
+    default: "info"
+  )
   package static let databaseURL = ConfigKey(
-    "DATABASE_URL", "postgres:// URL with the role of this service.", isSecret: true)
+    "DATABASE_URL",
+    "postgres:// URL with the role of this service.",
+    isSecret: true
+  )
   package static let redisURL = ConfigKey(
-    "REDIS_URL", "redis://host:port/number or unix:///path.", isSecret: true)
+    "REDIS_URL",
+    "redis://host:port/number or unix:///path.",
+    isSecret: true
+  )
   package static let rpcListen = ConfigKey(
-    "RPC_LISTEN", "host:port on which other services call this one.")
+    "RPC_LISTEN",
+    "host:port on which other services call this one."
+  )
   package static let adminListen = ConfigKey(
-    "ADMIN_LISTEN", "host:port of /healthz, /readyz and /metrics; not for the public.")
+    "ADMIN_LISTEN",
+    "host:port of /healthz, /readyz and /metrics; not for the public."
+  )
   package static let tlsCAFile = ConfigKey(
-    "TLS_CA_FILE", "PEM file of the authority that signs the services' certificates.")
+    "TLS_CA_FILE",
+    "PEM file of the authority that signs the services' certificates."
+  )
   package static let tlsCertificateFile = ConfigKey(
-    "TLS_CERT_FILE", "PEM file of this service's certificate.")
+    "TLS_CERT_FILE",
+    "PEM file of this service's certificate."
+  )
   package static let tlsKeyFile = ConfigKey(
-    "TLS_KEY_FILE", "PEM file of this service's private key.")
+    "TLS_KEY_FILE",
+    "PEM file of this service's private key."
+  )
   package static let loops = ConfigKey(
-    "LOOPS", "Event loops, 0 for one a core.", default: "0")
+    "LOOPS",
+    "Event loops, 0 for one a core.",
+    default: "0"
+  )
   package static let drainSeconds = ConfigKey(
-    "DRAIN_SECONDS", "How long running work may take to end after SIGTERM.", default: "8")
+    "DRAIN_SECONDS",
+    "How long running work may take to end after SIGTERM.",
+    default: "8"
+  )
   package static let authTarget = ConfigKey(
-    "AUTH_TARGET", "host:port[,host:port] of AuthSvc.", default: "127.0.0.1:7101")
+    "AUTH_TARGET",
+    "host:port[,host:port] of AuthSvc.",
+    default: "127.0.0.1:7101"
+  )
   package static let billingTarget = ConfigKey(
-    "BILLING_TARGET", "host:port[,host:port] of BillingSvc.", default: "127.0.0.1:7102")
+    "BILLING_TARGET",
+    "host:port[,host:port] of BillingSvc.",
+    default: "127.0.0.1:7102"
+  )
   package static let jobsTarget = ConfigKey(
-    "JOBS_TARGET", "host:port[,host:port] of JobSvc.", default: "127.0.0.1:7103")
+    "JOBS_TARGET",
+    "host:port[,host:port] of JobSvc.",
+    default: "127.0.0.1:7103"
+  )
   package static let gpuTarget = ConfigKey(
-    "GPU_TARGET", "host:port[,host:port] of GPUGateway.", default: "127.0.0.1:7104")
+    "GPU_TARGET",
+    "host:port[,host:port] of GPUGateway.",
+    default: "127.0.0.1:7104"
+  )
   package static let faultPoint = ConfigKey(
-    "FAULT_POINT", "Development only: the process kills itself where the point of this name is.")
+    "FAULT_POINT",
+    "Development only: the process kills itself where the point of this name is."
+  )
 
   /// All of them, in the order of the documentation.
   package static let common: [ConfigKey] = [

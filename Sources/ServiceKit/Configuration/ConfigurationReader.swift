@@ -137,7 +137,8 @@ package struct ConfigurationReader {
   /// The report as fields of one log line.
   var logged: Logger.Metadata {
     Dictionary(used.map { ($0.key.name, .string($0.key.isSecret ? "<redacted>" : $0.value)) }) {
-      first, _ in first
+      first,
+      _ in first
     }
   }
 

@@ -4,7 +4,8 @@
 /// Nothing is expanded: a `$` is a dollar sign.
 enum EnvFile {
   /// Parses `text`; every line that has no such form becomes a problem with its number.
-  static func parse(_ text: String, name: String) -> (values: [String: String], problems: [String]) {
+  static func parse(_ text: String, name: String) -> (values: [String: String], problems: [String])
+  {
     var values: [String: String] = [:]
     var problems: [String] = []
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)

@@ -64,7 +64,10 @@ package struct CommonConfiguration: Sendable {
   /// Reads the common keys that `needs` asks for.
   package init(_ reader: inout ConfigurationReader, needs: ServiceNeeds) {
     environment = reader.choice(
-      .environment, as: DeploymentEnvironment.self, standIn: .development)
+      .environment,
+      as: DeploymentEnvironment.self,
+      standIn: .development
+    )
     logLevel = reader.string(.logLevel)
     if Logger.Level(rawValue: logLevel) == nil {
       reader.problem(.logLevel, "unknown level '\(logLevel)'")

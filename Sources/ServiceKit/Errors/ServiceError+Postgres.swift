@@ -15,7 +15,8 @@ extension ServiceError {
         reason: "UNAVAILABLE",
         message: "The service is busy. Please try again.",
         retryAfter: .seconds(1),
-        cause: error)
+        cause: error
+      )
     } else {
       self = .internalError(cause: error)
     }

@@ -40,7 +40,10 @@ package final class UUIDv7: Sendable {
         state.counter = 0
       }
       return Self.uuid(
-        millisecond: state.millisecond, counter: state.counter, random: state.random.next())
+        millisecond: state.millisecond,
+        counter: state.counter,
+        random: state.random.next()
+      )
     }
   }
 
@@ -56,6 +59,7 @@ package final class UUIDv7: Sendable {
         byte(high, 4), byte(high, 5), byte(high, 6), byte(high, 7),
         byte(low, 0), byte(low, 1), byte(low, 2), byte(low, 3),
         byte(low, 4), byte(low, 5), byte(low, 6), byte(low, 7)
-      ))
+      )
+    )
   }
 }

@@ -75,7 +75,8 @@ package final class RPCObserver: ServerInterceptor, ClientInterceptor {
         label: isServer ? "rpc_server_duration_seconds" : "rpc_client_duration_seconds",
         dimensions: [
           ("service", method.service), ("method", method.method), ("code", code.name),
-        ])
+        ]
+      )
       timers[key] = new
       return new
     }

@@ -40,8 +40,12 @@ final class RPCServerPart: DrainableServer {
   func start() async throws {
     let tls = try TLSContext(
       .mutual(
-        .server, certificateFile: common.tlsCertificateFile, keyFile: common.tlsKeyFile,
-        authorityFile: common.tlsCAFile))
+        .server,
+        certificateFile: common.tlsCertificateFile,
+        keyFile: common.tlsKeyFile,
+        authorityFile: common.tlsCAFile
+      )
+    )
     var configuration = RPCServer.Configuration(endpoint: endpoint, tls: tls)
     configuration.interceptors = [observer]
     configuration.onConnectionError = { [logger] error in

@@ -72,7 +72,11 @@ private struct Runtime: Sendable {
     let level = Logger.Level(rawValue: common.logLevel) ?? .info
     LoggingSystem.bootstrap { _ in
       JSONLogHandler(
-        service: name.rawValue, sink: sink, level: level, metadataProvider: LogContext.provider)
+        service: name.rawValue,
+        sink: sink,
+        level: level,
+        metadataProvider: LogContext.provider
+      )
     }
     let registry = PrometheusRegistry()
     MetricsSystem.bootstrap(registry)
@@ -104,25 +108,44 @@ private struct Runtime: Sendable {
   ) async throws {
     let readiness = Readiness(clock: SystemWallClock())
     let routes = AdminRoutes(
-      service: name.rawValue, readiness: readiness, metrics: registry, group: group)
+      service: name.rawValue,
+      readiness: readiness,
+      metrics: registry,
+      group: group
+    )
     let admin = try await AdminServer.start(on: common.adminListen, group: group, routes: routes)
     let observer = RPCObserver(logger: logger)
     let isDevelopment = common.environment == .development
     let context = try ServiceContext(
-      name: name, common: common, needs: needs, logger: logger, group: group, observer: observer,
-      faults: FaultPoints(armed: isDevelopment ? common.faultPoint : nil))
+      name: name,
+      common: common,
+      needs: needs,
+      logger: logger,
+      group: group,
+      observer: observer,
+      faults: FaultPoints(armed: isDevelopment ? common.faultPoint : nil)
+    )
     let loop = group.next()
     let parts = try await withTaskExecutorPreference(loop) { try await makeParts(context) }
     var servers = parts.servers
     if let registry = parts.registry, let endpoint = common.rpcListen {
       servers.append(
         RPCServerPart(
-          endpoint: endpoint, registry: registry, common: common, group: group,
-          observer: observer, logger: logger))
+          endpoint: endpoint,
+          registry: registry,
+          common: common,
+          group: group,
+          observer: observer,
+          logger: logger
+        )
+      )
     }
     let front = FrontServers(
-      servers: servers, context: context, readiness: readiness,
-      checks: context.checks + parts.checks)
+      servers: servers,
+      context: context,
+      readiness: readiness,
+      checks: context.checks + parts.checks
+    )
     try await serviceGroup(front, workers: parts.workers).run()
     await admin.stop()
     await context.close()
@@ -135,7 +158,10 @@ private struct Runtime: Sendable {
     }
     services.append(front)
     var configuration = ServiceGroupConfiguration(
-      services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+      services: services,
+      gracefulShutdownSignals: [.sigterm, .sigint],
+      logger: logger
+    )
     configuration.maximumGracefulShutdownDuration = common.drain + .seconds(4)
     configuration.maximumCancellationDuration = .seconds(4)
     return ServiceGroup(configuration: configuration)

@@ -54,15 +54,23 @@ package final class ServiceContext: Sendable {
     drain = DrainSignal()
     clientTLS = try TLSContext(
       .mutual(
-        .client, certificateFile: common.tlsCertificateFile, keyFile: common.tlsKeyFile,
-        authorityFile: common.tlsCAFile))
+        .client,
+        certificateFile: common.tlsCertificateFile,
+        keyFile: common.tlsKeyFile,
+        authorityFile: common.tlsCAFile
+      )
+    )
     databaseClient =
       needs.contains(.postgres)
       ? try PostgresClient(
         PostgresConfiguration(
-          url: common.databaseURL, applicationName: "oneshot-\(name.rawValue)",
-          searchPath: name.rawValue),
-        group: group, logger: logger) : nil
+          url: common.databaseURL,
+          applicationName: "oneshot-\(name.rawValue)",
+          searchPath: name.rawValue
+        ),
+        group: group,
+        logger: logger
+      ) : nil
     redisClient =
       needs.contains(.redis)
       ? try RedisClient(url: common.redisURL, group: group, logger: logger) : nil
@@ -87,7 +95,9 @@ package final class ServiceContext: Sendable {
       let endpoints = common.targets[service] ?? []
       var configuration = try Channel.Configuration(
         target: endpoints.map(\.description).joined(separator: ","),
-        serverName: service.rawValue, tls: clientTLS)
+        serverName: service.rawValue,
+        tls: clientTLS
+      )
       configuration.interceptors = [observer]
       let channel = Channel(configuration, group: group)
       channels[service] = channel
@@ -118,14 +128,16 @@ package final class ServiceContext: Sendable {
         HealthCheck("database") {
           _ = try await databaseClient.query("SELECT 1", idempotent: true)
           return ["connection": "ok", "query_test": "passed"]
-        })
+        }
+      )
     }
     if let redisClient {
       checks.append(
         HealthCheck("redis") {
           _ = try await redisClient.command("PING")
           return ["connection": "ok"]
-        })
+        }
+      )
     }
     return checks
   }

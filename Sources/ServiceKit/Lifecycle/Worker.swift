@@ -41,7 +41,9 @@ struct SupervisedWorker: ServiceLifecycle.Service {
       } catch {
         guard !Task.isCancelled else { return }
         logger.error(
-          "worker failed", metadata: ["worker": "\(worker.name)", "error": "\(error)"])
+          "worker failed",
+          metadata: ["worker": "\(worker.name)", "error": "\(error)"]
+        )
       }
       // A worker that held out for a while starts afresh.
       if ContinuousClock.now - start > longestPause { pause = firstPause }

@@ -43,7 +43,9 @@ package final class LogSink: Sendable {
     if mustSchedule { writer.submit { [self] in drain() } }
   }
 
-  /// Writes what is buffered and ends the thread. Lines that come later are dropped.
+  /// Writes what is buffered and ends the thread.
+  ///
+  /// Lines that come later are dropped.
   package func close() {
     writer.stop()
     drain()
@@ -66,7 +68,9 @@ package final class LogSink: Sendable {
     }
   }
 
-  /// Blocks its own thread only. A broken reader ends the attempt: there is nobody to tell.
+  /// Blocks its own thread only.
+  ///
+  /// A broken reader ends the attempt: there is nobody to tell.
   private func write(_ bytes: [UInt8]) {
     bytes.withUnsafeBytes { buffer in
       var rest = buffer[...]

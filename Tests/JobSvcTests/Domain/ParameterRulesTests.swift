@@ -89,7 +89,8 @@ import Testing
       ("lora", .faceSwap), ("face_restore", .faceSwap), ("face_enhancer", .faceSwap),
       ("tile", .upscale), ("scale", .upscale), ("model", .upscale),
       ("face_restore", .faceRestore),
-    ])
+    ]
+  )
   func ranges(_ field: String, _ type: JobType) {
     let found = problem(type) { params in
       params.inputUrl = "a"
@@ -152,7 +153,9 @@ import Testing
       $0.faceRestore = .with { $0.kind = .boolValue(true) }
     }
     let builder = SpecBuilder(
-      maxSide: 512, sources: [.source: .object(key: "k"), .target: .remote(url: "u")])
+      maxSide: 512,
+      sources: [.source: .object(key: "k"), .target: .remote(url: "u")]
+    )
     guard case .faceSwap(let spec) = builder.spec(for: swap).pipeline else {
       Issue.record("another pipeline")
       return

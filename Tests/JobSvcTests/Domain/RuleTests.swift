@@ -33,7 +33,8 @@ import Testing
       ("me.jpg", "me.jpg"), ("../../etc/passwd", "passwd"), ("a b\u{0}ü.png", "a_b__.png"),
       ("C:\\me.jpg", "me.jpg"), (".hidden", "hidden"), ("///", "file"), ("..", "file"),
       (String(repeating: "x", count: 300) + ".webp", String(repeating: "x", count: 95) + ".webp"),
-    ])
+    ]
+  )
   func fileNames(_ given: String, _ kept: String) {
     #expect(ObjectKey.sanitised(given) == kept)
   }
@@ -55,7 +56,10 @@ import Testing
     let rule = InputAddressRule(publicBaseURL: "http://127.0.0.1:8080")
     let key = ObjectKey.upload(user: user, upload: upload, filename: "me.jpg")
     let own = try rule.reference(
-      "http://127.0.0.1:8080/files/\(key)?signature=x", field: "input_url", user: user)
+      "http://127.0.0.1:8080/files/\(key)?signature=x",
+      field: "input_url",
+      user: user
+    )
     #expect(own == .object(key: key))
     let remote = try rule.reference("https://example.com/a.jpg", field: "input_url", user: user)
     #expect(remote == .remote(url: "https://example.com/a.jpg"))
@@ -69,7 +73,8 @@ import Testing
       ("file:///etc/passwd", "INVALID_VALUE"),
       ("http://own/files/uploads/x", "UPLOAD_NOT_FOUND"),
       ("http://x/" + String(repeating: "a", count: 2_048), "INVALID_VALUE"),
-    ])
+    ]
+  )
   func badAddresses(_ url: String, _ reason: String) {
     let rule = InputAddressRule(publicBaseURL: "http://own")
     #expect {
@@ -93,7 +98,8 @@ import Testing
     arguments: [
       ("abc", "abc"), ("\"abc\"", "abc"), ("", nil), ("\"\"", nil), ("a b", nil), ("ü", nil),
       (String(repeating: "k", count: 256), nil),
-    ] as [(String, String?)])
+    ] as [(String, String?)]
+  )
   func idempotencyKeys(_ header: String, _ key: String?) {
     #expect((try? IdempotencyKey.read(header)) ?? nil == key)
   }

@@ -37,7 +37,8 @@ import Testing
       let young = jobs.newJob(of: JobFixture.newUser())
       for job in [old, young] { _ = try await jobs.store.insert(job) }
       _ = try await jobs.database.query(
-        "UPDATE job SET created_at = now() - interval '1 minute' WHERE id = \(old.id.uuid)")
+        "UPDATE job SET created_at = now() - interval '1 minute' WHERE id = \(old.id.uuid)"
+      )
       #expect(try await jobs.store.giveUpAdmitting(olderThan: .seconds(15)) == [old.id])
       #expect(try await jobs.state(old.id) == .cancelled)
       #expect(try await jobs.state(young.id) == .admitting)
@@ -105,7 +106,8 @@ import Testing
       let job = jobs.newJob(of: user, key: "k")
       _ = try await jobs.store.insert(job)
       _ = try await jobs.store.admit(job.id, JobFixture.admission())
-      guard case .answered(let response) = try await jobs.store.insert(jobs.newJob(of: user, key: "k"))
+      guard
+        case .answered(let response) = try await jobs.store.insert(jobs.newJob(of: user, key: "k"))
       else {
         Issue.record("not answered")
         return
@@ -132,13 +134,15 @@ import Testing
       let job = jobs.newJob(of: user, key: "k")
       _ = try await jobs.store.insert(job)
       _ = try await jobs.database.query(
-        "UPDATE idempotency_key SET created_at = now() - interval '25 hours'")
+        "UPDATE idempotency_key SET created_at = now() - interval '25 hours'"
+      )
       guard case .stored = try await jobs.store.insert(jobs.newJob(of: user, key: "k")) else {
         Issue.record("the key was not free")
         return
       }
       _ = try await jobs.database.query(
-        "UPDATE idempotency_key SET created_at = now() - interval '25 hours'")
+        "UPDATE idempotency_key SET created_at = now() - interval '25 hours'"
+      )
       try await jobs.store.forgetOldKeys()
       #expect(try await jobs.database.query("SELECT 1 FROM idempotency_key").isEmpty)
     }

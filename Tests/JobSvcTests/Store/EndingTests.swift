@@ -13,14 +13,21 @@ import Testing
       let job = try #require(try await jobs.claimOne())
       try await jobs.store.note(provider: "embedded", of: job)
       #expect(
-        try await jobs.store.advance(job, stage: .running, progress: JobProgress(claimed: 5_000)))
+        try await jobs.store.advance(job, stage: .running, progress: JobProgress(claimed: 5_000))
+      )
       #expect(
-        try await jobs.store.advance(job, stage: .uploading, progress: JobProgress(claimed: 100)))
+        try await jobs.store.advance(job, stage: .uploading, progress: JobProgress(claimed: 100))
+      )
       for isFirst in [true, false] {
         #expect(
           try await jobs.store.succeed(
-            job, artifacts: [JobFixture.artifact], provider: "embedded", isCacheHit: false)
-            == isFirst)
+            job,
+            artifacts: [JobFixture.artifact],
+            provider: "embedded",
+            isCacheHit: false
+          )
+            == isFirst
+        )
       }
       #expect(try await jobs.owed(id) == "capture:0")
       let (stored, artifacts) = try #require(try await jobs.store.job(id, of: user))
@@ -31,7 +38,8 @@ import Testing
         try await jobs.events(id, user) == [
           "queued:queued:0", "progress:preparing:0", "progress:running:5000",
           "progress:uploading:5000", "succeeded:succeeded:10000",
-        ])
+        ]
+      )
     }
   }
 
@@ -42,7 +50,11 @@ import Testing
       let id = try await jobs.pendingJob(of: user)
       let job = try #require(try await jobs.claimOne())
       _ = try await jobs.store.succeed(
-        job, artifacts: [JobFixture.artifact], provider: "embedded", isCacheHit: true)
+        job,
+        artifacts: [JobFixture.artifact],
+        provider: "embedded",
+        isCacheHit: true
+      )
       #expect(try await jobs.owed(id) == "release:3")
       #expect(try await jobs.store.job(id, of: user)?.0.creditsCost == 0)
     }
@@ -55,7 +67,11 @@ import Testing
       let id = try await jobs.pendingJob(of: user)
       let job = try #require(try await jobs.claimOne())
       _ = try await jobs.store.fail(
-        job, code: "INPUT_INVALID", message: "No picture.", provider: nil)
+        job,
+        code: "INPUT_INVALID",
+        message: "No picture.",
+        provider: nil
+      )
       let stored = try #require(try await jobs.store.job(id, of: user)?.0)
       #expect((stored.errorCode, stored.errorMessage) == ("INPUT_INVALID", "No picture."))
       #expect(try await jobs.owed(id) == "release:1")
@@ -82,7 +98,12 @@ import Testing
       // A result that comes a moment later changes nothing.
       #expect(
         try await jobs.store.succeed(
-          job, artifacts: [JobFixture.artifact], provider: "p", isCacheHit: false) == false)
+          job,
+          artifacts: [JobFixture.artifact],
+          provider: "p",
+          isCacheHit: false
+        ) == false
+      )
       #expect(try await jobs.state(running) == .cancelled)
       #expect(try await jobs.store.renew([job.lease], lease: .seconds(30)).isEmpty)
       #expect(try await jobs.events(running, user).last == "cancelled:cancelled:0")
@@ -97,7 +118,11 @@ import Testing
         let id = try await jobs.pendingJob(of: user)
         let job = try #require(try await jobs.claimOne())
         async let succeeded = jobs.store.succeed(
-          job, artifacts: [], provider: "p", isCacheHit: false)
+          job,
+          artifacts: [],
+          provider: "p",
+          isCacheHit: false
+        )
         async let cancelled = jobs.store.cancel(id, of: user)
         let outcome = try await (succeeded, cancelled?.isChanged ?? false)
         #expect(outcome.0 != outcome.1)
@@ -134,11 +159,20 @@ import Testing
       _ = try await jobs.pendingJob()
       _ = try await jobs.store.cancel(ids[0], of: user)
       func list(
-        state: JobState? = nil, after: JobID? = nil, skip: Int32 = 0, limit: Int32 = 10
+        state: JobState? = nil,
+        after: JobID? = nil,
+        skip: Int32 = 0,
+        limit: Int32 = 10
       ) async throws -> [JobID] {
         try await jobs.store.jobs(
           JobStore.ListFilter(
-            user: user, state: state, type: nil, after: after, skip: skip, limit: limit)
+            user: user,
+            state: state,
+            type: nil,
+            after: after,
+            skip: skip,
+            limit: limit
+          )
         ).map(\.0.id)
       }
       #expect(try await list() == ids)
@@ -167,8 +201,15 @@ import Testing
       let id = UploadID(jobs.ids.next())
       try await jobs.uploads.insert(
         UploadStore.NewUpload(
-          id: id, user: user, objectKey: "uploads/u/1/me.jpg", filename: "me.jpg",
-          contentType: "image/jpeg", declaredSize: nil, lifetime: .seconds(60)))
+          id: id,
+          user: user,
+          objectKey: "uploads/u/1/me.jpg",
+          filename: "me.jpg",
+          contentType: "image/jpeg",
+          declaredSize: nil,
+          lifetime: .seconds(60)
+        )
+      )
       #expect(try await jobs.uploads.keys(of: [id], user: user) == [id: "uploads/u/1/me.jpg"])
       #expect(try await jobs.uploads.keys(of: [id], user: JobFixture.newUser()).isEmpty)
     }

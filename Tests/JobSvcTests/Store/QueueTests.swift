@@ -28,7 +28,10 @@ import Testing
       let c = try await jobs.pendingJob(of: quiet)
       let d = try await jobs.pendingJob(of: quiet)
       let together = try await jobs.store.claim(
-        limit: 4, owner: jobs.owner, lease: JobFixture.lease)
+        limit: 4,
+        owner: jobs.owner,
+        lease: JobFixture.lease
+      )
       #expect(Set(together.map(\.id)) == [urgent, c, a, d])
       #expect(try await jobs.claimOne()?.id == b)
     }
@@ -65,7 +68,9 @@ import Testing
       let user = JobFixture.newUser()
       let id = try await jobs.pendingJob(of: user)
       let first = try #require(try await jobs.claimOne())
-      #expect(try await jobs.store.renew([first.lease, UUID()], lease: .seconds(30)) == [first.lease])
+      #expect(
+        try await jobs.store.renew([first.lease, UUID()], lease: .seconds(30)) == [first.lease]
+      )
       #expect(try await jobs.store.reapExpired().isEmpty)
       try await jobs.expireLease(id)
       #expect(try await jobs.store.reapExpired() == [id])
@@ -74,18 +79,28 @@ import Testing
       #expect((second.attempt, second.runID) == (first.attempt, first.runID))
       #expect(second.lease != first.lease)
       // The first process is late: nothing it says counts any more.
-      #expect(try await jobs.store.advance(first, stage: .running, progress: JobProgress(claimed: 1)) == false)
+      #expect(
+        try await jobs.store.advance(first, stage: .running, progress: JobProgress(claimed: 1))
+          == false
+      )
       #expect(
         try await jobs.store.succeed(
-          first, artifacts: [JobFixture.artifact], provider: "p", isCacheHit: false) == false)
+          first,
+          artifacts: [JobFixture.artifact],
+          provider: "p",
+          isCacheHit: false
+        ) == false
+      )
       #expect(try await jobs.store.fail(first, code: "X", message: "x", provider: nil) == false)
       #expect(
-        try await jobs.store.retry(first, after: .zero, code: "X", provider: nil) == false)
+        try await jobs.store.retry(first, after: .zero, code: "X", provider: nil) == false
+      )
       #expect(try await jobs.state(id) == .running)
       #expect(
         try await jobs.events(id, user) == [
           "queued:queued:0", "progress:preparing:0", "queued:queued:0", "progress:preparing:0",
-        ])
+        ]
+      )
     }
   }
 
@@ -128,7 +143,12 @@ import Testing
       let first = try #require(try await jobs.claimOne())
       #expect(
         try await jobs.store.retry(
-          first, after: .seconds(60), code: "PROVIDER_FAILED", provider: "slow"))
+          first,
+          after: .seconds(60),
+          code: "PROVIDER_FAILED",
+          provider: "slow"
+        )
+      )
       #expect(try await jobs.claimOne() == nil)
       _ = try await jobs.database.query("UPDATE job SET available_at = now()")
       let second = try #require(try await jobs.claimOne())

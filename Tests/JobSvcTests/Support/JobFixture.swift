@@ -28,19 +28,26 @@ struct JobFixture {
   ) async throws {
     let url = try #require(
       ProcessInfo.processInfo.environment["ONESHOT_TEST_DATABASE_URL"],
-      "set ONESHOT_TEST_DATABASE_URL, or run make test")
+      "set ONESHOT_TEST_DATABASE_URL, or run make test"
+    )
     let schema = "jobs_\(UUID().uuidString.lowercased().replacingOccurrences(of: "-", with: ""))"
     let group = try EventLoopGroup(count: 1)
     var configuration = PostgresConfiguration(url: url, searchPath: schema)
     configuration.limits.connectionsPerLoop = connections
     let database = try PostgresClient(
-      configuration, group: group,
-      logger: Logger(label: "jobs tests") { _ in SwiftLogNoOpLogHandler() })
+      configuration,
+      group: group,
+      logger: Logger(label: "jobs tests") { _ in SwiftLogNoOpLogHandler() }
+    )
     do {
       try await database.migrate(schema: schema, migrations: JobStore.migrations)
       let fixture = JobFixture(
-        store: JobStore(database: database), settlements: SettlementStore(database: database),
-        uploads: UploadStore(database: database), database: database, group: group)
+        store: JobStore(database: database),
+        settlements: SettlementStore(database: database),
+        uploads: UploadStore(database: database),
+        database: database,
+        group: group
+      )
       try await withTaskExecutorPreference(group.loops[0]) { try await body(fixture) }
     } catch {
       Issue.record("the test threw: \(error)")
@@ -59,14 +66,25 @@ struct JobFixture {
     ownPriority: Int32 = 5
   ) -> JobStore.NewJob {
     JobStore.NewJob(
-      id: JobID(ids.next()), user: user, type: .faceRestore, params: [],
-      ownPriority: ownPriority, clientRef: nil, webhookURL: nil,
-      idempotency: key.map { ($0, [fingerprint]) })
+      id: JobID(ids.next()),
+      user: user,
+      type: .faceRestore,
+      params: [],
+      ownPriority: ownPriority,
+      clientRef: nil,
+      webhookURL: nil,
+      idempotency: key.map { ($0, [fingerprint]) }
+    )
   }
 
   static func admission(queueClass: Int32 = 0, cost: Int64 = 1) -> JobStore.Admission {
     JobStore.Admission(
-      spec: [1], policy: [2], queueClass: queueClass, creditsCost: cost, response: [3])
+      spec: [1],
+      policy: [2],
+      queueClass: queueClass,
+      creditsCost: cost,
+      response: [3]
+    )
   }
 
   /// A job in the queue.
@@ -96,13 +114,15 @@ struct JobFixture {
     _ = try await database.query(
       """
       UPDATE job SET lease_expires_at = now() - interval '1 second' WHERE id = \(job.uuid)
-      """)
+      """
+    )
   }
 
   /// Events of a job as `kind:stage:progress`.
   func events(_ job: JobID, _ user: UserID) async throws -> [String] {
     let found = try #require(
-      try await store.events(of: job, user: user, after: 0, limit: 1_000))
+      try await store.events(of: job, user: user, after: 0, limit: 1_000)
+    )
     #expect(found.events.map(\.number) == (1...Int64(max(1, found.events.count))).map { $0 })
     return found.events.map { "\($0.kind):\($0.stage.rawValue):\($0.progress)" }
   }
@@ -110,14 +130,22 @@ struct JobFixture {
   /// What is owed to billing for a job.
   func owed(_ job: JobID) async throws -> String? {
     let rows = try await database.query(
-      "SELECT action || ':' || reason FROM settlement WHERE job_id = \(job.uuid)")
+      "SELECT action || ':' || reason FROM settlement WHERE job_id = \(job.uuid)"
+    )
     return try rows.first?.decode(at: 0, as: String.self)
   }
 
   static let artifact = NewArtifact(
-    id: UUID(), position: 0, artifactType: "image", objectKey: "artifacts/u/j/result.png",
-    fileSize: 10, mimeType: "image/png", width: 3, height: 4,
-    sha256: String(repeating: "ab", count: 32))
+    id: UUID(),
+    position: 0,
+    artifactType: "image",
+    objectKey: "artifacts/u/j/result.png",
+    fileSize: 10,
+    mimeType: "image/png",
+    width: 3,
+    height: 4,
+    sha256: String(repeating: "ab", count: 32)
+  )
 }
 
 /// Runs `body` many times at once.

@@ -36,10 +36,7 @@ actor ChildProcess {
   private static let maxComplaintBytes = 4_096
   private static let chunkBytes = 256 * 1024
 
-  /// Prepares a child on `loop`.
-  ///
-  /// - Parameter receive: Takes its standard output piece by piece, on the loop; returns false to
-  ///   end it.
+  /// Prepares a child on `loop`; `receive` takes its output piece by piece and returns false to end it.
   init(loop: EventLoop, receive: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool) {
     self.loop = loop
     self.receive = receive
@@ -47,7 +44,12 @@ actor ChildProcess {
 
   /// Runs the program at `path` with `input` on its standard input until it ends.
   ///
-  /// - Parameter timeout: After this it is killed.
+  /// - Parameters:
+  ///   - path: The program; it gets no arguments.
+  ///   - input: What it reads.
+  ///   - timeout: After this it is killed.
+  /// - Returns: How it ended.
+  /// - Throws: ``SpawnError``, or an error of the loop.
   func run(_ path: String, input: [UInt8], timeout: Duration) async throws -> End {
     let code = path.withCString { cchild_spawn($0, &child) }
     guard code == 0 else { throw SpawnError(path: path, code: code) }

@@ -31,7 +31,9 @@ struct EmbeddedProvider: Provider {
 
   func run(_ work: ProviderWork, report: @escaping ProgressReport) async throws -> [Picture] {
     let request = MediaRequest(
-      job: try MediaJob(work.spec, policy: work.policy, limits: limits), inputs: work.inputs)
+      job: try MediaJob(work.spec, policy: work.policy, limits: limits),
+      inputs: work.inputs
+    )
     let input: [UInt8]
     do {
       input = try request.encoded()
@@ -94,8 +96,12 @@ private final class WorkerConversation: Sendable {
           case .finished(let result, let png):
             state.last = .success(
               Picture(
-                bytes: png, contentType: result.contentType, width: result.width,
-                height: result.height))
+                bytes: png,
+                contentType: result.contentType,
+                width: result.width,
+                height: result.height
+              )
+            )
           case .failed(let error): state.last = .failure(RunFailure(error))
           }
         }
@@ -141,20 +147,30 @@ extension MediaJob {
     case .faceRestore(let restore):
       operation = .restore(
         Restoration(
-          denoise: restore.denoise, enhance: restore.enhance, scale: Int(restore.scale)))
+          denoise: restore.denoise,
+          enhance: restore.enhance,
+          scale: Int(restore.scale)
+        )
+      )
     case .upscale(let upscale):
       operation = .upscale(Enlargement(scale: Int(upscale.scale), tile: Int(upscale.tile)))
     case .faceSwap(let swap):
       operation = .swapFaces(
         FaceSwap(
-          blend: swap.blend, strength: swap.swapStrength,
+          blend: swap.blend,
+          strength: swap.swapStrength,
           restoration: swap.restoreModel.isEmpty ? nil : Restoration(),
-          scale: Int(swap.upscale)))
+          scale: Int(swap.upscale)
+        )
+      )
     case nil: throw .input("INVALID_ARGUMENT", "The job is not understood.")
     }
     let text = policy.watermarkText.isEmpty ? "OneShot" : policy.watermarkText
     self.init(
-      operation, maximumSide: Int(spec.maxSide), limits: limits,
-      watermark: policy.watermark ? Watermark(text: text) : nil)
+      operation,
+      maximumSide: Int(spec.maxSide),
+      limits: limits,
+      watermark: policy.watermark ? Watermark(text: text) : nil
+    )
   }
 }

@@ -35,8 +35,11 @@ struct SimulatorProvider: Provider {
     guard share >= settings.failureRate else { throw RunFailure.provider("simulated failure") }
     return [
       Picture(
-        bytes: SimulatedPicture.png(side: Self.side, seed: dice), contentType: "image/png",
-        width: Self.side, height: Self.side)
+        bytes: SimulatedPicture.png(side: Self.side, seed: dice),
+        contentType: "image/png",
+        width: Self.side,
+        height: Self.side
+      )
     ]
   }
 
