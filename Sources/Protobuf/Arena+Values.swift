@@ -2,7 +2,6 @@ internal import CProtobufC
 
 extension Arena {
   /// A fresh C struct of a message, every field not set.
-  @inlinable
   package func allocateMessage(_ info: MessageInfo) -> UnsafeMutableRawPointer {
     let message = allocate(bytes: info.cSize)
     // The lowered schema has no default but zero, so this is what the C initialiser does.
@@ -11,28 +10,17 @@ extension Arena {
     return message
   }
 
-  /// A message as a C struct.
-  @inlinable
-  package func stored<M: ProtobufMessage>(_ message: M) -> UnsafeMutableRawPointer {
-    let cMessage = allocateMessage(M.info)
-    message.store(in: cMessage, arena: self)
-    return cMessage
-  }
-
   /// A copy of a string's UTF-8; nil and 0 when it is empty.
-  @inlinable
   package func copy(_ string: String) -> (UnsafeMutablePointer<UInt8>?, Int) {
     var string = string
     return string.withUTF8 { copy($0) }
   }
 
   /// A copy of bytes; nil and 0 when there are none.
-  @inlinable
   package func copy(_ bytes: [UInt8]) -> (UnsafeMutablePointer<UInt8>?, Int) {
     bytes.withUnsafeBufferPointer { copy($0) }
   }
 
-  @inlinable
   func copy(_ source: UnsafeBufferPointer<UInt8>) -> (UnsafeMutablePointer<UInt8>?, Int) {
     guard let from = source.baseAddress, source.count > 0 else { return (nil, 0) }
     let copy = allocate(bytes: source.count)
@@ -40,33 +28,7 @@ extension Arena {
     return (copy.assumingMemoryBound(to: UInt8.self), source.count)
   }
 
-  /// A copy of numbers whose C type is the same; nil when there are none.
-  @inlinable
-  package func copyNumbers<T: BitwiseCopyable>(_ values: [T]) -> UnsafeMutablePointer<T>? {
-    guard !values.isEmpty else { return nil }
-    let copy = allocate(T.self, count: values.count)
-    for index in values.indices { copy[index] = values[index] }
-    return copy
-  }
-
-  /// An array in C, an element made for each value; nil when there are none.
-  @inlinable
-  package func copyList<C: Collection, T: BitwiseCopyable>(
-    _ values: C,
-    _ element: (C.Element) -> T
-  ) -> UnsafeMutablePointer<T>? {
-    guard !values.isEmpty else { return nil }
-    let copy = allocate(T.self, count: values.count)
-    var index = 0
-    for value in values {
-      copy[index] = element(value)
-      index += 1
-    }
-    return copy
-  }
-
   /// Packs a C struct into an array, behind `prefix` zero bytes.
-  @usableFromInline
   package func pack(_ cMessage: UnsafeRawPointer, reserving prefix: Int) -> [UInt8] {
     let message = cMessage.assumingMemoryBound(to: ProtobufCMessage.self)
     let size = protobuf_c_message_get_packed_size(message)
@@ -80,39 +42,13 @@ extension Arena {
 }
 
 /// A string of a C struct; the guard scan has checked its UTF-8.
-@inlinable
 package func decodedString(_ data: UnsafeMutablePointer<UInt8>?, _ length: Int) -> String {
   guard let data, length > 0 else { return "" }
   return String(decoding: UnsafeBufferPointer(start: data, count: length), as: UTF8.self)
 }
 
 /// Bytes of a C struct.
-@inlinable
 package func decodedBytes(_ data: UnsafeMutablePointer<UInt8>?, _ length: Int) -> [UInt8] {
   guard let data, length > 0 else { return [] }
   return [UInt8](UnsafeBufferPointer(start: data, count: length))
-}
-
-/// A list of a C struct.
-@inlinable
-package func decodedList<T>(_ count: Int, _ element: (Int) -> T) -> [T] {
-  guard count > 0 else { return [] }
-  return [T](unsafeUninitializedCapacity: count) { buffer, initialized in
-    for index in 0..<count {
-      (buffer.baseAddress.unsafelyUnwrapped + index).initialize(to: element(index))
-    }
-    initialized = count
-  }
-}
-
-/// A map of a C struct; the last entry of a key wins.
-@inlinable
-package func decodedMap<K: Hashable, V>(_ count: Int, _ entry: (Int) -> (K, V)?) -> [K: V] {
-  guard count > 0 else { return [:] }
-  var map: [K: V] = [:]
-  map.reserveCapacity(count)
-  for index in 0..<count {
-    if let (key, value) = entry(index) { map[key] = value }
-  }
-  return map
 }

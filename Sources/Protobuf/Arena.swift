@@ -13,10 +13,9 @@ internal import CProtobufC
 /// nor sent, and no `await` may stand between its making and its end.
 package struct Arena: ~Copyable {
   /// The cursor and the blocks; lives outside so that C callbacks have an address.
-  @usableFromInline
   struct State {
-    @usableFromInline var cursor: UnsafeMutableRawPointer
-    @usableFromInline var end: UnsafeMutableRawPointer
+    var cursor: UnsafeMutableRawPointer
+    var end: UnsafeMutableRawPointer
     /// The newest block; each begins with the address of the one before.
     var newest: UnsafeMutableRawPointer
     var newestBytes: Int
@@ -28,18 +27,17 @@ package struct Arena: ~Copyable {
     var allocator: UnsafeMutablePointer<ProtobufCAllocator>
   }
 
-  @usableFromInline let state: UnsafeMutablePointer<State>
+  let state: UnsafeMutablePointer<State>
 
   /// Bytes of the block that a thread keeps.
   static let blockBytes = 32 << 10
   /// Every address is a multiple of this.
-  @usableFromInline static let alignment = 8
+  static let alignment = 8
 
   /// Takes the thread's block, or a new one when the thread's is in use.
   ///
   /// - Parameter limit: Bytes beyond the first block that unpacking may take; our own allocations
   ///   count but are not refused.
-  @usableFromInline
   package init(limit: Int = .max) {
     state = Self.takeState()
     state.pointee.remaining = limit
@@ -49,7 +47,6 @@ package struct Arena: ~Copyable {
   deinit { Self.giveBack(state) }
 
   /// Uninitialised memory that lives as long as the arena.
-  @inlinable
   package func allocate(bytes: Int) -> UnsafeMutableRawPointer {
     let needed = (bytes + (Self.alignment - 1)) & ~(Self.alignment - 1)
     let start = state.pointee.cursor
@@ -59,7 +56,6 @@ package struct Arena: ~Copyable {
   }
 
   /// Uninitialised memory for `count` values of a trivial type.
-  @inlinable
   package func allocate<T: BitwiseCopyable>(
     _ type: T.Type,
     count: Int
@@ -156,7 +152,6 @@ extension Arena {
   }
 
   /// Adds a block that holds `needed` bytes and takes them.
-  @usableFromInline
   static func grow(
     _ state: UnsafeMutablePointer<State>,
     _ needed: Int

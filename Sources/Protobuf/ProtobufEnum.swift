@@ -27,7 +27,6 @@ package final class ProtobufBox<Value: ProtobufMessage>: Sendable, Hashable {
   package let value: Value
 
   /// A box around a message.
-  @inlinable
   package init(_ value: Value) {
     self.value = value
   }

@@ -6,21 +6,17 @@ package struct UnknownFields: Sendable, Hashable {
   package var bytes: [UInt8] = []
 
   /// No unknown fields.
-  @inlinable
   package init() {}
 
   /// Takes the unknown fields of an unpacked C struct.
-  @inlinable
   package init(of cMessage: UnsafeRawPointer) {
     if UnknownFields.count(in: cMessage) != 0 { self = UnknownFields(copying: cMessage) }
   }
 
-  @usableFromInline
   static func count(in cMessage: UnsafeRawPointer) -> Int {
     Int(cMessage.assumingMemoryBound(to: ProtobufCMessage.self).pointee.n_unknown_fields)
   }
 
-  @usableFromInline
   init(copying cMessage: UnsafeRawPointer) {
     let base = cMessage.assumingMemoryBound(to: ProtobufCMessage.self).pointee
     for index in 0..<Int(base.n_unknown_fields) {
@@ -31,12 +27,10 @@ package struct UnknownFields: Sendable, Hashable {
   }
 
   /// Hands the fields to a C struct, so that packing writes them.
-  @inlinable
   package func store(in cMessage: UnsafeMutableRawPointer, arena: borrowing Arena) {
     if !bytes.isEmpty { storeFields(in: cMessage, arena: arena) }
   }
 
-  @usableFromInline
   func storeFields(in cMessage: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let (copy, count) = arena.copy(bytes)
     guard let copy else { return }

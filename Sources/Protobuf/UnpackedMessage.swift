@@ -10,12 +10,30 @@ package struct UnpackedMessage: ~Copyable {
   package let cMessage: UnsafeMutableRawPointer
 
   /// Checks and unpacks one message.
-  @usableFromInline
   package init(_ info: MessageInfo, _ bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
     let arena = Arena(limit: ProtobufLimits.arenaBytes(forMessageOf: bytes.count))
     let message = try Self.checkAndUnpack(info, bytes, arena)
     self.arena = arena
     cMessage = message
+  }
+
+  /// Checks and unpacks one message.
+  package init(_ info: MessageInfo, _ bytes: [UInt8]) throws(ProtobufError) {
+    let arena = Arena(limit: ProtobufLimits.arenaBytes(forMessageOf: bytes.count))
+    // The array is passed as a pointer for the time of the call.
+    let message = try Self.checkAndUnpack(info, bytes, count: bytes.count, arena)
+    self.arena = arena
+    cMessage = message
+  }
+
+  private static func checkAndUnpack(
+    _ info: MessageInfo,
+    _ bytes: UnsafeRawPointer,
+    count: Int,
+    _ arena: borrowing Arena
+  ) throws(ProtobufError) -> UnsafeMutableRawPointer {
+    let bytes = UnsafeRawBufferPointer(start: bytes, count: count)
+    return try checkAndUnpack(info, bytes, arena)
   }
 
   private static func checkAndUnpack(

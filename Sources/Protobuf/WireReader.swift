@@ -38,7 +38,18 @@ struct WireReader {
     UnsafeRawBufferPointer(rebasing: base[position..<end])
   }
 
+  @inline(__always)
   mutating func readVarint() throws(ProtobufError) -> UInt64 {
+    guard position < end else { throw .truncated }
+    let first = base[position]
+    if first < 0x80 {
+      position += 1
+      return UInt64(first)
+    }
+    return try readLongVarint()
+  }
+
+  private mutating func readLongVarint() throws(ProtobufError) -> UInt64 {
     var value: UInt64 = 0
     var shift: UInt64 = 0
     while position < end {

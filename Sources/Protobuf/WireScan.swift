@@ -1,5 +1,4 @@
 /// What the guard scan must know of a message: flat, constant, read without counting references.
-@usableFromInline
 struct ScanTable {
   struct Entry {
     var number: Int32

@@ -359,6 +359,21 @@ extension Auth.RegisterRequest {
     }
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Auth.RegisterResponse {
@@ -395,9 +410,24 @@ extension Auth.RegisterResponse {
     (c.pointee.token_type.data, c.pointee.token_type.len) = arena.copy(tokenType)
     c.pointee.expires_in = expiresIn
     if let member = user {
-      c.pointee.user = arena.stored(member).assumingMemoryBound(to: Oneshot__Auth__V1__SessionUser.self)
+      c.pointee.user = stored(member, arena).assumingMemoryBound(to: Oneshot__Auth__V1__SessionUser.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -425,6 +455,21 @@ extension Auth.LoginRequest {
     (c.pointee.email.data, c.pointee.email.len) = arena.copy(email)
     (c.pointee.password.data, c.pointee.password.len) = arena.copy(password)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -462,9 +507,24 @@ extension Auth.LoginResponse {
     (c.pointee.token_type.data, c.pointee.token_type.len) = arena.copy(tokenType)
     c.pointee.expires_in = expiresIn
     if let member = user {
-      c.pointee.user = arena.stored(member).assumingMemoryBound(to: Oneshot__Auth__V1__SessionUser.self)
+      c.pointee.user = stored(member, arena).assumingMemoryBound(to: Oneshot__Auth__V1__SessionUser.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -489,6 +549,21 @@ extension Auth.RefreshRequest {
     let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__RefreshRequest.self)
     (c.pointee.refresh_token.data, c.pointee.refresh_token.len) = arena.copy(refreshToken)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -523,6 +598,21 @@ extension Auth.RefreshResponse {
     c.pointee.expires_in = expiresIn
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Auth.LogoutRequest {
@@ -552,6 +642,21 @@ extension Auth.LogoutRequest {
     }
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Auth.LogoutResponse {
@@ -576,6 +681,21 @@ extension Auth.LogoutResponse {
     (c.pointee.status.data, c.pointee.status.len) = arena.copy(status)
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Auth.GetMeRequest {
@@ -594,6 +714,21 @@ extension Auth.GetMeRequest {
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -649,9 +784,24 @@ extension Auth.GetMeResponse {
       (c.pointee.plan_code.data, c.pointee.plan_code.len) = arena.copy(member)
     }
     if let member = createdAt {
-      c.pointee.created_at = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+      c.pointee.created_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -688,6 +838,21 @@ extension Auth.SessionUser {
     }
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Auth.VerifySessionRequest {
@@ -711,6 +876,21 @@ extension Auth.VerifySessionRequest {
     let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__VerifySessionRequest.self)
     (c.pointee.session_id.data, c.pointee.session_id.len) = arena.copy(sessionId)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -745,8 +925,23 @@ extension Auth.VerifySessionResponse {
     (c.pointee.user_id.data, c.pointee.user_id.len) = arena.copy(userId)
     (c.pointee.role.data, c.pointee.role.len) = arena.copy(role)
     if let member = expiresAt {
-      c.pointee.expires_at = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+      c.pointee.expires_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }

@@ -815,6 +815,21 @@ extension Billing.GetCreditsRequest {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Billing.GetCreditsResponse {
@@ -846,10 +861,25 @@ extension Billing.GetCreditsResponse {
     c.pointee.balance = balance
     c.pointee.held = held
     c.pointee.n_holds = holds.count
-    c.pointee.holds = arena.copyList(holds) {
-      arena.stored($0).assumingMemoryBound(to: Oneshot__Billing__V1__CreditHold.self)
+    c.pointee.holds = copiedList(holds, arena) {
+      stored($0, arena).assumingMemoryBound(to: Oneshot__Billing__V1__CreditHold.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -885,12 +915,27 @@ extension Billing.CreditHold {
     (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
     c.pointee.amount = amount
     if let member = createdAt {
-      c.pointee.created_at = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+      c.pointee.created_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     if let member = expiresAt {
-      c.pointee.expires_at = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+      c.pointee.expires_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -910,6 +955,21 @@ extension Billing.ListPlansRequest {
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -935,14 +995,29 @@ extension Billing.ListPlansResponse {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__ListPlansResponse.self)
     c.pointee.n_plans = plans.count
-    c.pointee.plans = arena.copyList(plans) {
-      arena.stored($0).assumingMemoryBound(to: Oneshot__Billing__V1__Plan.self)
+    c.pointee.plans = copiedList(plans, arena) {
+      stored($0, arena).assumingMemoryBound(to: Oneshot__Billing__V1__Plan.self)
     }
     c.pointee.n_job_costs = jobCosts.count
-    c.pointee.job_costs = arena.copyList(jobCosts) {
-      arena.stored($0).assumingMemoryBound(to: Oneshot__Billing__V1__JobCost.self)
+    c.pointee.job_costs = copiedList(jobCosts, arena) {
+      stored($0, arena).assumingMemoryBound(to: Oneshot__Billing__V1__JobCost.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -990,13 +1065,13 @@ extension Billing.Plan {
     (c.pointee.code.data, c.pointee.code.len) = arena.copy(code)
     (c.pointee.name.data, c.pointee.name.len) = arena.copy(name)
     if let member = limits {
-      c.pointee.limits = arena.stored(member).assumingMemoryBound(to: Oneshot__Billing__V1__PlanLimits.self)
+      c.pointee.limits = stored(member, arena).assumingMemoryBound(to: Oneshot__Billing__V1__PlanLimits.self)
     }
     (c.pointee.priority.data, c.pointee.priority.len) = arena.copy(priority)
     (c.pointee.watermark.data, c.pointee.watermark.len) = arena.copy(watermark)
     (c.pointee.nsfw_mode.data, c.pointee.nsfw_mode.len) = arena.copy(nsfwMode)
     c.pointee.n_face_swap_consents = faceSwapConsents.count
-    c.pointee.face_swap_consents = arena.copyList(faceSwapConsents) {
+    c.pointee.face_swap_consents = copiedList(faceSwapConsents, arena) {
       let (data, count) = arena.copy($0)
       return ProtobufCBinaryData(len: count, data: data)
     }
@@ -1004,11 +1079,26 @@ extension Billing.Plan {
     c.pointee.consumes_credits = consumesCredits ? 1 : 0
     c.pointee.credits_included = creditsIncluded
     c.pointee.n_features = features.count
-    c.pointee.features = arena.copyList(features) {
+    c.pointee.features = copiedList(features, arena) {
       let (data, count) = arena.copy($0)
       return ProtobufCBinaryData(len: count, data: data)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1040,6 +1130,21 @@ extension Billing.PlanLimits {
     c.pointee.max_side = maxSide
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Billing.JobCost {
@@ -1066,6 +1171,21 @@ extension Billing.JobCost {
     (c.pointee.job_type.data, c.pointee.job_type.len) = arena.copy(jobType)
     c.pointee.credits = credits
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1108,9 +1228,24 @@ extension Billing.MockEventRequest {
       (c.pointee.event_id.data, c.pointee.event_id.len) = arena.copy(member)
     }
     if let member = expiresAt {
-      c.pointee.expires_at = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+      c.pointee.expires_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1142,9 +1277,24 @@ extension Billing.MockEventResponse {
     (c.pointee.status.data, c.pointee.status.len) = arena.copy(status)
     (c.pointee.message.data, c.pointee.message.len) = arena.copy(message)
     if let member = webhookResponse {
-      c.pointee.webhook_response = arena.stored(member).assumingMemoryBound(to: Oneshot__Billing__V1__WebhookReceipt.self)
+      c.pointee.webhook_response = stored(member, arena).assumingMemoryBound(to: Oneshot__Billing__V1__WebhookReceipt.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1178,6 +1328,21 @@ extension Billing.WebhookReceipt {
     c.pointee.processed = processed ? 1 : 0
     c.pointee.duplicate = duplicate ? 1 : 0
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1220,16 +1385,31 @@ extension Billing.HoldCreditsRequest {
       c.pointee.max_side = member
     }
     c.pointee.n_features = features.count
-    c.pointee.features = arena.copyList(features) {
+    c.pointee.features = copiedList(features, arena) {
       let (data, count) = arena.copy($0)
       return ProtobufCBinaryData(len: count, data: data)
     }
     c.pointee.n_consents = consents.count
-    c.pointee.consents = arena.copyList(consents) {
+    c.pointee.consents = copiedList(consents, arena) {
       let (data, count) = arena.copy($0)
       return ProtobufCBinaryData(len: count, data: data)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1273,13 +1453,28 @@ extension Billing.HoldCreditsResponse {
     c.pointee.credits_cost = creditsCost
     c.pointee.balance = balance
     if let member = entitlements {
-      c.pointee.entitlements = arena.stored(member).assumingMemoryBound(to: Oneshot__Billing__V1__Entitlements.self)
+      c.pointee.entitlements = stored(member, arena).assumingMemoryBound(to: Oneshot__Billing__V1__Entitlements.self)
     }
     if let member = expiresAt {
-      c.pointee.expires_at = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+      c.pointee.expires_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     c.pointee.repeated_call = repeatedCall ? 1 : 0
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1307,6 +1502,21 @@ extension Billing.CaptureHoldRequest {
     (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
     (c.pointee.user_id.data, c.pointee.user_id.len) = arena.copy(userId)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1338,6 +1548,21 @@ extension Billing.CaptureHoldResponse {
     c.pointee.changed = changed ? 1 : 0
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Billing.ReleaseHoldRequest {
@@ -1368,6 +1593,21 @@ extension Billing.ReleaseHoldRequest {
     c.pointee.reason = reason.rawValue
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Billing.ReleaseHoldResponse {
@@ -1397,6 +1637,21 @@ extension Billing.ReleaseHoldResponse {
     c.pointee.credits_released = creditsReleased
     c.pointee.changed = changed ? 1 : 0
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1431,6 +1686,21 @@ extension Billing.GrantCreditsRequest {
     (c.pointee.reference.data, c.pointee.reference.len) = arena.copy(reference)
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Billing.GrantCreditsResponse {
@@ -1458,6 +1728,21 @@ extension Billing.GrantCreditsResponse {
     c.pointee.changed = changed ? 1 : 0
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Billing.GetEntitlementsRequest {
@@ -1481,6 +1766,21 @@ extension Billing.GetEntitlementsRequest {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GetEntitlementsRequest.self)
     (c.pointee.user_id.data, c.pointee.user_id.len) = arena.copy(userId)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1508,10 +1808,25 @@ extension Billing.GetEntitlementsResponse {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GetEntitlementsResponse.self)
     if let member = entitlements {
-      c.pointee.entitlements = arena.stored(member).assumingMemoryBound(to: Oneshot__Billing__V1__Entitlements.self)
+      c.pointee.entitlements = stored(member, arena).assumingMemoryBound(to: Oneshot__Billing__V1__Entitlements.self)
     }
     c.pointee.credits = credits
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1558,27 +1873,42 @@ extension Billing.Entitlements {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__Entitlements.self)
     (c.pointee.plan_code.data, c.pointee.plan_code.len) = arena.copy(planCode)
     if let member = limits {
-      c.pointee.limits = arena.stored(member).assumingMemoryBound(to: Oneshot__Billing__V1__PlanLimits.self)
+      c.pointee.limits = stored(member, arena).assumingMemoryBound(to: Oneshot__Billing__V1__PlanLimits.self)
     }
     c.pointee.priority = priority
     (c.pointee.watermark.data, c.pointee.watermark.len) = arena.copy(watermark)
     (c.pointee.nsfw_mode.data, c.pointee.nsfw_mode.len) = arena.copy(nsfwMode)
     c.pointee.n_face_swap_consents = faceSwapConsents.count
-    c.pointee.face_swap_consents = arena.copyList(faceSwapConsents) {
+    c.pointee.face_swap_consents = copiedList(faceSwapConsents, arena) {
       let (data, count) = arena.copy($0)
       return ProtobufCBinaryData(len: count, data: data)
     }
     c.pointee.consumes_credits = consumesCredits ? 1 : 0
     c.pointee.n_features = features.count
-    c.pointee.features = arena.copyList(features) {
+    c.pointee.features = copiedList(features, arena) {
       let (data, count) = arena.copy($0)
       return ProtobufCBinaryData(len: count, data: data)
     }
     (c.pointee.subscription_status.data, c.pointee.subscription_status.len) = arena.copy(subscriptionStatus)
     if let member = expiresAt {
-      c.pointee.expires_at = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+      c.pointee.expires_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1603,6 +1933,21 @@ extension Billing.GetUsageRequest {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GetUsageRequest.self)
     (c.pointee.user_id.data, c.pointee.user_id.len) = arena.copy(userId)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1639,13 +1984,28 @@ extension Billing.GetUsageResponse {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GetUsageResponse.self)
     (c.pointee.plan_code.data, c.pointee.plan_code.len) = arena.copy(planCode)
     if let member = limits {
-      c.pointee.limits = arena.stored(member).assumingMemoryBound(to: Oneshot__Billing__V1__PlanLimits.self)
+      c.pointee.limits = stored(member, arena).assumingMemoryBound(to: Oneshot__Billing__V1__PlanLimits.self)
     }
     c.pointee.jobs_today = jobsToday
     c.pointee.concurrent_jobs = concurrentJobs
     if let member = resetsAt {
-      c.pointee.resets_at = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+      c.pointee.resets_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }

@@ -701,20 +701,35 @@ extension Gpu.RunJobRequest {
     (c.pointee.user_id.data, c.pointee.user_id.len) = arena.copy(userId)
     c.pointee.attempt = attempt
     if let member = spec {
-      c.pointee.spec = arena.stored(member).assumingMemoryBound(to: Oneshot__Gpu__V1__JobSpec.self)
+      c.pointee.spec = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__JobSpec.self)
     }
     if let member = policy {
-      c.pointee.policy = arena.stored(member).assumingMemoryBound(to: Oneshot__Gpu__V1__OutputPolicy.self)
+      c.pointee.policy = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__OutputPolicy.self)
     }
     if let member = deadline {
-      c.pointee.deadline = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+      c.pointee.deadline = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     c.pointee.n_avoid_providers = avoidProviders.count
-    c.pointee.avoid_providers = arena.copyList(avoidProviders) {
+    c.pointee.avoid_providers = copiedList(avoidProviders, arena) {
       let (data, count) = arena.copy($0)
       return ProtobufCBinaryData(len: count, data: data)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -751,16 +766,31 @@ extension Gpu.JobSpec {
     switch pipeline {
     case .faceRestore(let member):
       c.pointee.pipeline_case = .init(rawValue: 2)
-      c.pointee.face_restore = arena.stored(member).assumingMemoryBound(to: Oneshot__Gpu__V1__FaceRestoreSpec.self)
+      c.pointee.face_restore = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__FaceRestoreSpec.self)
     case .faceSwap(let member):
       c.pointee.pipeline_case = .init(rawValue: 3)
-      c.pointee.face_swap = arena.stored(member).assumingMemoryBound(to: Oneshot__Gpu__V1__FaceSwapSpec.self)
+      c.pointee.face_swap = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__FaceSwapSpec.self)
     case .upscale(let member):
       c.pointee.pipeline_case = .init(rawValue: 4)
-      c.pointee.upscale = arena.stored(member).assumingMemoryBound(to: Oneshot__Gpu__V1__UpscaleSpec.self)
+      c.pointee.upscale = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__UpscaleSpec.self)
     case nil: break
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -794,13 +824,28 @@ extension Gpu.FaceRestoreSpec {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__FaceRestoreSpec.self)
     if let member = input {
-      c.pointee.input = arena.stored(member).assumingMemoryBound(to: Oneshot__Gpu__V1__ImageSource.self)
+      c.pointee.input = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__ImageSource.self)
     }
     (c.pointee.model.data, c.pointee.model.len) = arena.copy(model)
     c.pointee.enhance = enhance ? 1 : 0
     c.pointee.denoise = denoise.bitPattern
     c.pointee.scale = scale
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -840,10 +885,10 @@ extension Gpu.FaceSwapSpec {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__FaceSwapSpec.self)
     if let member = sourceFace {
-      c.pointee.source_face = arena.stored(member).assumingMemoryBound(to: Oneshot__Gpu__V1__ImageSource.self)
+      c.pointee.source_face = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__ImageSource.self)
     }
     if let member = target {
-      c.pointee.target = arena.stored(member).assumingMemoryBound(to: Oneshot__Gpu__V1__ImageSource.self)
+      c.pointee.target = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__ImageSource.self)
     }
     c.pointee.blend = blend.bitPattern
     c.pointee.swap_strength = swapStrength.bitPattern
@@ -851,6 +896,21 @@ extension Gpu.FaceSwapSpec {
     c.pointee.upscale = upscale
     (c.pointee.lora.data, c.pointee.lora.len) = arena.copy(lora)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -882,12 +942,27 @@ extension Gpu.UpscaleSpec {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__UpscaleSpec.self)
     if let member = input {
-      c.pointee.input = arena.stored(member).assumingMemoryBound(to: Oneshot__Gpu__V1__ImageSource.self)
+      c.pointee.input = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__ImageSource.self)
     }
     (c.pointee.model.data, c.pointee.model.len) = arena.copy(model)
     c.pointee.scale = scale
     c.pointee.tile = tile
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -927,6 +1002,21 @@ extension Gpu.ImageSource {
     }
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Gpu.OutputPolicy {
@@ -959,6 +1049,21 @@ extension Gpu.OutputPolicy {
     c.pointee.block_nsfw = blockNsfw ? 1 : 0
     (c.pointee.artifact_prefix.data, c.pointee.artifact_prefix.len) = arena.copy(artifactPrefix)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -997,19 +1102,34 @@ extension Gpu.RunEvent {
     switch event {
     case .accepted(let member):
       c.pointee.event_case = .init(rawValue: 2)
-      c.pointee.accepted = arena.stored(member).assumingMemoryBound(to: Oneshot__Gpu__V1__RunAccepted.self)
+      c.pointee.accepted = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__RunAccepted.self)
     case .progress(let member):
       c.pointee.event_case = .init(rawValue: 3)
-      c.pointee.progress = arena.stored(member).assumingMemoryBound(to: Oneshot__Gpu__V1__RunProgress.self)
+      c.pointee.progress = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__RunProgress.self)
     case .succeeded(let member):
       c.pointee.event_case = .init(rawValue: 4)
-      c.pointee.succeeded = arena.stored(member).assumingMemoryBound(to: Oneshot__Gpu__V1__RunSucceeded.self)
+      c.pointee.succeeded = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__RunSucceeded.self)
     case .failed(let member):
       c.pointee.event_case = .init(rawValue: 5)
-      c.pointee.failed = arena.stored(member).assumingMemoryBound(to: Oneshot__Gpu__V1__RunFailed.self)
+      c.pointee.failed = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__RunFailed.self)
     case nil: break
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1037,6 +1157,21 @@ extension Gpu.RunAccepted {
     (c.pointee.provider.data, c.pointee.provider.len) = arena.copy(provider)
     (c.pointee.provider_task.data, c.pointee.provider_task.len) = arena.copy(providerTask)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1067,6 +1202,21 @@ extension Gpu.RunProgress {
     c.pointee.progress_basis_points = progressBasisPoints
     (c.pointee.message.data, c.pointee.message.len) = arena.copy(message)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1100,8 +1250,8 @@ extension Gpu.RunSucceeded {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__RunSucceeded.self)
     c.pointee.n_artifacts = artifacts.count
-    c.pointee.artifacts = arena.copyList(artifacts) {
-      arena.stored($0).assumingMemoryBound(to: Oneshot__Gpu__V1__RunArtifact.self)
+    c.pointee.artifacts = copiedList(artifacts, arena) {
+      stored($0, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__RunArtifact.self)
     }
     c.pointee.cache_hit = cacheHit ? 1 : 0
     (c.pointee.provider.data, c.pointee.provider.len) = arena.copy(provider)
@@ -1109,6 +1259,21 @@ extension Gpu.RunSucceeded {
     c.pointee.nsfw_flagged = nsfwFlagged ? 1 : 0
     c.pointee.nsfw_score = nsfwScore.bitPattern
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1152,6 +1317,21 @@ extension Gpu.RunArtifact {
     (c.pointee.sha256.data, c.pointee.sha256.len) = arena.copy(sha256)
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Gpu.RunFailed {
@@ -1185,6 +1365,21 @@ extension Gpu.RunFailed {
     (c.pointee.provider.data, c.pointee.provider.len) = arena.copy(provider)
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Gpu.AttachJobRequest {
@@ -1215,6 +1410,21 @@ extension Gpu.AttachJobRequest {
     c.pointee.after_sequence = afterSequence
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Gpu.CancelRunRequest {
@@ -1242,6 +1452,21 @@ extension Gpu.CancelRunRequest {
     (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Gpu.CancelRunResponse {
@@ -1266,6 +1491,21 @@ extension Gpu.CancelRunResponse {
     c.pointee.outcome = outcome.rawValue
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Gpu.ListProvidersRequest {
@@ -1284,6 +1524,21 @@ extension Gpu.ListProvidersRequest {
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1307,10 +1562,25 @@ extension Gpu.ListProvidersResponse {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__ListProvidersResponse.self)
     c.pointee.n_providers = providers.count
-    c.pointee.providers = arena.copyList(providers) {
-      arena.stored($0).assumingMemoryBound(to: Oneshot__Gpu__V1__Provider.self)
+    c.pointee.providers = copiedList(providers, arena) {
+      stored($0, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__Provider.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1348,7 +1618,7 @@ extension Gpu.Provider {
     (c.pointee.name.data, c.pointee.name.len) = arena.copy(name)
     c.pointee.healthy = healthy ? 1 : 0
     c.pointee.n_job_types = jobTypes.count
-    c.pointee.job_types = arena.copyList(jobTypes) {
+    c.pointee.job_types = copiedList(jobTypes, arena) {
       let (data, count) = arena.copy($0)
       return ProtobufCBinaryData(len: count, data: data)
     }
@@ -1357,5 +1627,20 @@ extension Gpu.Provider {
     c.pointee.consecutive_failures = consecutiveFailures
     c.pointee.check_duration_ms = checkDurationMs.bitPattern
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }

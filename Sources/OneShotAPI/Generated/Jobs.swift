@@ -713,7 +713,7 @@ extension Jobs.CreateJobRequest {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__CreateJobRequest.self)
     (c.pointee.job_type.data, c.pointee.job_type.len) = arena.copy(jobType)
     if let member = params {
-      c.pointee.params = arena.stored(member).assumingMemoryBound(to: Oneshot__Jobs__V1__JobParams.self)
+      c.pointee.params = stored(member, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__JobParams.self)
     }
     if let member = webhookUrl {
       c.pointee._webhook_url_case = .init(rawValue: 3)
@@ -728,6 +728,21 @@ extension Jobs.CreateJobRequest {
       c.pointee.priority = member
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -861,7 +876,7 @@ extension Jobs.JobParams {
       (c.pointee.target_upload_id.data, c.pointee.target_upload_id.len) = arena.copy(member)
     }
     if let member = faceRestore {
-      c.pointee.face_restore = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Value.self)
+      c.pointee.face_restore = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Value.self)
     }
     if let member = model {
       c.pointee._model_case = .init(rawValue: 8)
@@ -925,6 +940,21 @@ extension Jobs.JobParams {
     }
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Jobs.CreateJobResponse {
@@ -965,11 +995,26 @@ extension Jobs.CreateJobResponse {
     c.pointee.status = status.rawValue
     (c.pointee.job_type.data, c.pointee.job_type.len) = arena.copy(jobType)
     if let member = createdAt {
-      c.pointee.created_at = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+      c.pointee.created_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     c.pointee.credits_cost = creditsCost
     c.pointee.estimated_time = estimatedTime
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -989,6 +1034,21 @@ extension Jobs.GetLimitsRequest {
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1025,15 +1085,30 @@ extension Jobs.GetLimitsResponse {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__GetLimitsResponse.self)
     (c.pointee.plan_code.data, c.pointee.plan_code.len) = arena.copy(planCode)
     if let member = limits {
-      c.pointee.limits = arena.stored(member).assumingMemoryBound(to: Oneshot__Jobs__V1__PlanLimits.self)
+      c.pointee.limits = stored(member, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__PlanLimits.self)
     }
     if let member = usage {
-      c.pointee.usage = arena.stored(member).assumingMemoryBound(to: Oneshot__Jobs__V1__PlanUsage.self)
+      c.pointee.usage = stored(member, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__PlanUsage.self)
     }
     if let member = remaining {
-      c.pointee.remaining = arena.stored(member).assumingMemoryBound(to: Oneshot__Jobs__V1__PlanRemaining.self)
+      c.pointee.remaining = stored(member, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__PlanRemaining.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1065,6 +1140,21 @@ extension Jobs.PlanLimits {
     c.pointee.max_side = maxSide
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Jobs.PlanUsage {
@@ -1091,6 +1181,21 @@ extension Jobs.PlanUsage {
     c.pointee.jobs_today = jobsToday
     c.pointee.concurrent_jobs = concurrentJobs
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1119,6 +1224,21 @@ extension Jobs.PlanRemaining {
     c.pointee.concurrent_jobs = concurrentJobs
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Jobs.GetJobRequest {
@@ -1142,6 +1262,21 @@ extension Jobs.GetJobRequest {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__GetJobRequest.self)
     (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1167,9 +1302,24 @@ extension Jobs.GetJobResponse {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__GetJobResponse.self)
     if let member = job {
-      c.pointee.job = arena.stored(member).assumingMemoryBound(to: Oneshot__Jobs__V1__Job.self)
+      c.pointee.job = stored(member, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__Job.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1252,21 +1402,21 @@ extension Jobs.Job {
     c.pointee.progress = progress
     (c.pointee.stage.data, c.pointee.stage.len) = arena.copy(stage)
     if let member = params {
-      c.pointee.params = arena.stored(member).assumingMemoryBound(to: Oneshot__Jobs__V1__JobParams.self)
+      c.pointee.params = stored(member, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__JobParams.self)
     }
     c.pointee.n_artifacts = artifacts.count
-    c.pointee.artifacts = arena.copyList(artifacts) {
-      arena.stored($0).assumingMemoryBound(to: Oneshot__Jobs__V1__Artifact.self)
+    c.pointee.artifacts = copiedList(artifacts, arena) {
+      stored($0, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__Artifact.self)
     }
     c.pointee.credits_cost = creditsCost
     if let member = createdAt {
-      c.pointee.created_at = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+      c.pointee.created_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     if let member = startedAt {
-      c.pointee.started_at = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+      c.pointee.started_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     if let member = finishedAt {
-      c.pointee.finished_at = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+      c.pointee.finished_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     if let member = errorCode {
       c.pointee._error_code_case = .init(rawValue: 14)
@@ -1289,6 +1439,21 @@ extension Jobs.Job {
       (c.pointee.client_ref.data, c.pointee.client_ref.len) = arena.copy(member)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1331,6 +1496,21 @@ extension Jobs.Artifact {
     c.pointee.width = width
     c.pointee.height = height
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1393,6 +1573,21 @@ extension Jobs.ListJobsRequest {
     }
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Jobs.ListJobsResponse {
@@ -1421,8 +1616,8 @@ extension Jobs.ListJobsResponse {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__ListJobsResponse.self)
     c.pointee.n_items = items.count
-    c.pointee.items = arena.copyList(items) {
-      arena.stored($0).assumingMemoryBound(to: Oneshot__Jobs__V1__Job.self)
+    c.pointee.items = copiedList(items, arena) {
+      stored($0, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__Job.self)
     }
     if let member = nextCursor {
       c.pointee._next_cursor_case = .init(rawValue: 2)
@@ -1430,6 +1625,21 @@ extension Jobs.ListJobsResponse {
     }
     c.pointee.has_more = hasMore ? 1 : 0
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1455,6 +1665,21 @@ extension Jobs.CancelJobRequest {
     (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Jobs.CancelJobResponse {
@@ -1479,9 +1704,24 @@ extension Jobs.CancelJobResponse {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__CancelJobResponse.self)
     if let member = job {
-      c.pointee.job = arena.stored(member).assumingMemoryBound(to: Oneshot__Jobs__V1__Job.self)
+      c.pointee.job = stored(member, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__Job.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1514,6 +1754,21 @@ extension Jobs.WatchJobRequest {
       c.pointee.after = member
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1587,16 +1842,31 @@ extension Jobs.JobEvent {
       (c.pointee.message.data, c.pointee.message.len) = arena.copy(member)
     }
     c.pointee.n_artifacts = artifacts.count
-    c.pointee.artifacts = arena.copyList(artifacts) {
-      arena.stored($0).assumingMemoryBound(to: Oneshot__Jobs__V1__Artifact.self)
+    c.pointee.artifacts = copiedList(artifacts, arena) {
+      stored($0, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__Artifact.self)
     }
     if let member = errorCode {
       c.pointee._error_code_case = .init(rawValue: 11)
       (c.pointee.error_code.data, c.pointee.error_code.len) = arena.copy(member)
     }
     if let member = createdAt {
-      c.pointee.created_at = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+      c.pointee.created_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }

@@ -52,4 +52,19 @@ extension GoogleProtobuf.Duration {
     c.pointee.nanos = nanos
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }

@@ -43,10 +43,25 @@ extension GoogleProtobuf.FieldMask {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__FieldMask.self)
     c.pointee.n_paths = paths.count
-    c.pointee.paths = arena.copyList(paths) {
+    c.pointee.paths = copiedList(paths, arena) {
       let (data, count) = arena.copy($0)
       return ProtobufCBinaryData(len: count, data: data)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }

@@ -137,15 +137,30 @@ extension GoogleProtobuf.Struct {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__Struct.self)
     c.pointee.n_fields = fields.count
-    c.pointee.fields = arena.copyList(fields) {
+    c.pointee.fields = copiedList(fields, arena) {
       let entry = arena.allocateMessage(Self.fieldsEntryInfo)
         .assumingMemoryBound(to: Google__Protobuf__Struct__FieldsEntry.self)
       entry.pointee._key_case = .init(rawValue: 1)
       (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
-      entry.pointee.value = arena.stored($0.value).assumingMemoryBound(to: Google__Protobuf__Value.self)
+      entry.pointee.value = stored($0.value, arena).assumingMemoryBound(to: Google__Protobuf__Value.self)
       return entry
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -198,13 +213,28 @@ extension GoogleProtobuf.Value {
       c.pointee.bool_value = member ? 1 : 0
     case .structValue(let member):
       c.pointee.kind_case = .init(rawValue: 5)
-      c.pointee.struct_value = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Struct.self)
+      c.pointee.struct_value = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Struct.self)
     case .listValue(let member):
       c.pointee.kind_case = .init(rawValue: 6)
-      c.pointee.list_value = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__ListValue.self)
+      c.pointee.list_value = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__ListValue.self)
     case nil: break
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -229,9 +259,24 @@ extension GoogleProtobuf.ListValue {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__ListValue.self)
     c.pointee.n_values = values.count
-    c.pointee.values = arena.copyList(values) {
-      arena.stored($0).assumingMemoryBound(to: Google__Protobuf__Value.self)
+    c.pointee.values = copiedList(values, arena) {
+      stored($0, arena).assumingMemoryBound(to: Google__Protobuf__Value.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }

@@ -181,6 +181,21 @@ extension GoogleProtobuf.DoubleValue {
     c.pointee.value = value.bitPattern
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension GoogleProtobuf.FloatValue {
@@ -205,6 +220,21 @@ extension GoogleProtobuf.FloatValue {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__FloatValue.self)
     c.pointee.value = value.bitPattern
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -231,6 +261,21 @@ extension GoogleProtobuf.Int64Value {
     c.pointee.value = value
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension GoogleProtobuf.UInt64Value {
@@ -255,6 +300,21 @@ extension GoogleProtobuf.UInt64Value {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__UInt64Value.self)
     c.pointee.value = value
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -281,6 +341,21 @@ extension GoogleProtobuf.Int32Value {
     c.pointee.value = value
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension GoogleProtobuf.UInt32Value {
@@ -305,6 +380,21 @@ extension GoogleProtobuf.UInt32Value {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__UInt32Value.self)
     c.pointee.value = value
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -331,6 +421,21 @@ extension GoogleProtobuf.BoolValue {
     c.pointee.value = value ? 1 : 0
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension GoogleProtobuf.StringValue {
@@ -356,6 +461,21 @@ extension GoogleProtobuf.StringValue {
     (c.pointee.value.data, c.pointee.value.len) = arena.copy(value)
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension GoogleProtobuf.BytesValue {
@@ -380,5 +500,20 @@ extension GoogleProtobuf.BytesValue {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__BytesValue.self)
     (c.pointee.value.data, c.pointee.value.len) = arena.copy(value)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }

@@ -369,7 +369,7 @@ extension GoogleRpc.ErrorInfo {
     (c.pointee.reason.data, c.pointee.reason.len) = arena.copy(reason)
     (c.pointee.domain.data, c.pointee.domain.len) = arena.copy(domain)
     c.pointee.n_metadata = metadata.count
-    c.pointee.metadata = arena.copyList(metadata) {
+    c.pointee.metadata = copiedList(metadata, arena) {
       let entry = arena.allocateMessage(Self.metadataEntryInfo)
         .assumingMemoryBound(to: Google__Rpc__ErrorInfo__MetadataEntry.self)
       entry.pointee._key_case = .init(rawValue: 1)
@@ -379,6 +379,21 @@ extension GoogleRpc.ErrorInfo {
       return entry
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -404,9 +419,24 @@ extension GoogleRpc.RetryInfo {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__RetryInfo.self)
     if let member = retryDelay {
-      c.pointee.retry_delay = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Duration.self)
+      c.pointee.retry_delay = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Duration.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -432,12 +462,27 @@ extension GoogleRpc.DebugInfo {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__DebugInfo.self)
     c.pointee.n_stack_entries = stackEntries.count
-    c.pointee.stack_entries = arena.copyList(stackEntries) {
+    c.pointee.stack_entries = copiedList(stackEntries, arena) {
       let (data, count) = arena.copy($0)
       return ProtobufCBinaryData(len: count, data: data)
     }
     (c.pointee.detail.data, c.pointee.detail.len) = arena.copy(detail)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -461,10 +506,25 @@ extension GoogleRpc.QuotaFailure {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__QuotaFailure.self)
     c.pointee.n_violations = violations.count
-    c.pointee.violations = arena.copyList(violations) {
-      arena.stored($0).assumingMemoryBound(to: Google__Rpc__QuotaFailure__Violation.self)
+    c.pointee.violations = copiedList(violations, arena) {
+      stored($0, arena).assumingMemoryBound(to: Google__Rpc__QuotaFailure__Violation.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -524,7 +584,7 @@ extension GoogleRpc.QuotaFailure.Violation {
     (c.pointee.quota_metric.data, c.pointee.quota_metric.len) = arena.copy(quotaMetric)
     (c.pointee.quota_id.data, c.pointee.quota_id.len) = arena.copy(quotaId)
     c.pointee.n_quota_dimensions = quotaDimensions.count
-    c.pointee.quota_dimensions = arena.copyList(quotaDimensions) {
+    c.pointee.quota_dimensions = copiedList(quotaDimensions, arena) {
       let entry = arena.allocateMessage(Self.quotaDimensionsEntryInfo)
         .assumingMemoryBound(to: Google__Rpc__QuotaFailure__Violation__QuotaDimensionsEntry.self)
       entry.pointee._key_case = .init(rawValue: 1)
@@ -539,6 +599,21 @@ extension GoogleRpc.QuotaFailure.Violation {
       c.pointee.future_quota_value = member
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -562,10 +637,25 @@ extension GoogleRpc.PreconditionFailure {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__PreconditionFailure.self)
     c.pointee.n_violations = violations.count
-    c.pointee.violations = arena.copyList(violations) {
-      arena.stored($0).assumingMemoryBound(to: Google__Rpc__PreconditionFailure__Violation.self)
+    c.pointee.violations = copiedList(violations, arena) {
+      stored($0, arena).assumingMemoryBound(to: Google__Rpc__PreconditionFailure__Violation.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -597,6 +687,21 @@ extension GoogleRpc.PreconditionFailure.Violation {
     (c.pointee.description.data, c.pointee.description.len) = arena.copy(description)
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension GoogleRpc.BadRequest {
@@ -619,10 +724,25 @@ extension GoogleRpc.BadRequest {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__BadRequest.self)
     c.pointee.n_field_violations = fieldViolations.count
-    c.pointee.field_violations = arena.copyList(fieldViolations) {
-      arena.stored($0).assumingMemoryBound(to: Google__Rpc__BadRequest__FieldViolation.self)
+    c.pointee.field_violations = copiedList(fieldViolations, arena) {
+      stored($0, arena).assumingMemoryBound(to: Google__Rpc__BadRequest__FieldViolation.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -657,9 +777,24 @@ extension GoogleRpc.BadRequest.FieldViolation {
     (c.pointee.description.data, c.pointee.description.len) = arena.copy(description)
     (c.pointee.reason.data, c.pointee.reason.len) = arena.copy(reason)
     if let member = localizedMessage {
-      c.pointee.localized_message = arena.stored(member).assumingMemoryBound(to: Google__Rpc__LocalizedMessage.self)
+      c.pointee.localized_message = stored(member, arena).assumingMemoryBound(to: Google__Rpc__LocalizedMessage.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -687,6 +822,21 @@ extension GoogleRpc.RequestInfo {
     (c.pointee.request_id.data, c.pointee.request_id.len) = arena.copy(requestId)
     (c.pointee.serving_data.data, c.pointee.serving_data.len) = arena.copy(servingData)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -721,6 +871,21 @@ extension GoogleRpc.ResourceInfo {
     (c.pointee.description.data, c.pointee.description.len) = arena.copy(description)
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension GoogleRpc.Help {
@@ -743,10 +908,25 @@ extension GoogleRpc.Help {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__Help.self)
     c.pointee.n_links = links.count
-    c.pointee.links = arena.copyList(links) {
-      arena.stored($0).assumingMemoryBound(to: Google__Rpc__Help__Link.self)
+    c.pointee.links = copiedList(links, arena) {
+      stored($0, arena).assumingMemoryBound(to: Google__Rpc__Help__Link.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -775,6 +955,21 @@ extension GoogleRpc.Help.Link {
     (c.pointee.url.data, c.pointee.url.len) = arena.copy(url)
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension GoogleRpc.LocalizedMessage {
@@ -801,5 +996,20 @@ extension GoogleRpc.LocalizedMessage {
     (c.pointee.locale.data, c.pointee.locale.len) = arena.copy(locale)
     (c.pointee.message.data, c.pointee.message.len) = arena.copy(message)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }

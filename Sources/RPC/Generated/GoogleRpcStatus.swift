@@ -57,9 +57,24 @@ extension GoogleRpc.Status {
     c.pointee.code = code
     (c.pointee.message.data, c.pointee.message.len) = arena.copy(message)
     c.pointee.n_details = details.count
-    c.pointee.details = arena.copyList(details) {
-      arena.stored($0).assumingMemoryBound(to: Google__Protobuf__Any.self)
+    c.pointee.details = copiedList(details, arena) {
+      stored($0, arena).assumingMemoryBound(to: Google__Protobuf__Any.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }

@@ -131,6 +131,21 @@ extension GrpcHealth.HealthCheckRequest {
     (c.pointee.service.data, c.pointee.service.len) = arena.copy(service)
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension GrpcHealth.HealthCheckResponse {
@@ -155,6 +170,21 @@ extension GrpcHealth.HealthCheckResponse {
     c.pointee.status = status.rawValue
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension GrpcHealth.HealthListRequest {
@@ -173,6 +203,21 @@ extension GrpcHealth.HealthListRequest {
 
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -211,14 +256,29 @@ extension GrpcHealth.HealthListResponse {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Grpc__Health__V1__HealthListResponse.self)
     c.pointee.n_statuses = statuses.count
-    c.pointee.statuses = arena.copyList(statuses) {
+    c.pointee.statuses = copiedList(statuses, arena) {
       let entry = arena.allocateMessage(Self.statusesEntryInfo)
         .assumingMemoryBound(to: Grpc__Health__V1__HealthListResponse__StatusesEntry.self)
       entry.pointee._key_case = .init(rawValue: 1)
       (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
-      entry.pointee.value = arena.stored($0.value).assumingMemoryBound(to: Grpc__Health__V1__HealthCheckResponse.self)
+      entry.pointee.value = stored($0.value, arena).assumingMemoryBound(to: Grpc__Health__V1__HealthCheckResponse.self)
       return entry
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }

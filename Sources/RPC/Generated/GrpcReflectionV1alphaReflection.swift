@@ -235,7 +235,7 @@ extension GrpcReflectionV1alpha.ServerReflectionRequest {
       (c.pointee.file_containing_symbol.data, c.pointee.file_containing_symbol.len) = arena.copy(member)
     case .fileContainingExtension(let member):
       c.pointee.message_request_case = .init(rawValue: 5)
-      c.pointee.file_containing_extension = arena.stored(member).assumingMemoryBound(to: Grpc__Reflection__V1alpha__ExtensionRequest.self)
+      c.pointee.file_containing_extension = stored(member, arena).assumingMemoryBound(to: Grpc__Reflection__V1alpha__ExtensionRequest.self)
     case .allExtensionNumbersOfType(let member):
       c.pointee.message_request_case = .init(rawValue: 6)
       (c.pointee.all_extension_numbers_of_type.data, c.pointee.all_extension_numbers_of_type.len) = arena.copy(member)
@@ -245,6 +245,21 @@ extension GrpcReflectionV1alpha.ServerReflectionRequest {
     case nil: break
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -272,6 +287,21 @@ extension GrpcReflectionV1alpha.ExtensionRequest {
     (c.pointee.containing_type.data, c.pointee.containing_type.len) = arena.copy(containingType)
     c.pointee.extension_number = extensionNumber
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -312,24 +342,39 @@ extension GrpcReflectionV1alpha.ServerReflectionResponse {
     let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1alpha__ServerReflectionResponse.self)
     (c.pointee.valid_host.data, c.pointee.valid_host.len) = arena.copy(validHost)
     if let member = originalRequest {
-      c.pointee.original_request = arena.stored(member).assumingMemoryBound(to: Grpc__Reflection__V1alpha__ServerReflectionRequest.self)
+      c.pointee.original_request = stored(member, arena).assumingMemoryBound(to: Grpc__Reflection__V1alpha__ServerReflectionRequest.self)
     }
     switch messageResponse {
     case .fileDescriptorResponse(let member):
       c.pointee.message_response_case = .init(rawValue: 4)
-      c.pointee.file_descriptor_response = arena.stored(member).assumingMemoryBound(to: Grpc__Reflection__V1alpha__FileDescriptorResponse.self)
+      c.pointee.file_descriptor_response = stored(member, arena).assumingMemoryBound(to: Grpc__Reflection__V1alpha__FileDescriptorResponse.self)
     case .allExtensionNumbersResponse(let member):
       c.pointee.message_response_case = .init(rawValue: 5)
-      c.pointee.all_extension_numbers_response = arena.stored(member).assumingMemoryBound(to: Grpc__Reflection__V1alpha__ExtensionNumberResponse.self)
+      c.pointee.all_extension_numbers_response = stored(member, arena).assumingMemoryBound(to: Grpc__Reflection__V1alpha__ExtensionNumberResponse.self)
     case .listServicesResponse(let member):
       c.pointee.message_response_case = .init(rawValue: 6)
-      c.pointee.list_services_response = arena.stored(member).assumingMemoryBound(to: Grpc__Reflection__V1alpha__ListServiceResponse.self)
+      c.pointee.list_services_response = stored(member, arena).assumingMemoryBound(to: Grpc__Reflection__V1alpha__ListServiceResponse.self)
     case .errorResponse(let member):
       c.pointee.message_response_case = .init(rawValue: 7)
-      c.pointee.error_response = arena.stored(member).assumingMemoryBound(to: Grpc__Reflection__V1alpha__ErrorResponse.self)
+      c.pointee.error_response = stored(member, arena).assumingMemoryBound(to: Grpc__Reflection__V1alpha__ErrorResponse.self)
     case nil: break
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -353,11 +398,26 @@ extension GrpcReflectionV1alpha.FileDescriptorResponse {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1alpha__FileDescriptorResponse.self)
     c.pointee.n_file_descriptor_proto = fileDescriptorProto.count
-    c.pointee.file_descriptor_proto = arena.copyList(fileDescriptorProto) {
+    c.pointee.file_descriptor_proto = copiedList(fileDescriptorProto, arena) {
       let (data, count) = arena.copy($0)
       return ProtobufCBinaryData(len: count, data: data)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -384,8 +444,23 @@ extension GrpcReflectionV1alpha.ExtensionNumberResponse {
     let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1alpha__ExtensionNumberResponse.self)
     (c.pointee.base_type_name.data, c.pointee.base_type_name.len) = arena.copy(baseTypeName)
     c.pointee.n_extension_number = extensionNumber.count
-    c.pointee.extension_number = arena.copyNumbers(extensionNumber)
+    c.pointee.extension_number = copiedNumbers(extensionNumber, arena)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -409,10 +484,25 @@ extension GrpcReflectionV1alpha.ListServiceResponse {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1alpha__ListServiceResponse.self)
     c.pointee.n_service = service.count
-    c.pointee.service = arena.copyList(service) {
-      arena.stored($0).assumingMemoryBound(to: Grpc__Reflection__V1alpha__ServiceResponse.self)
+    c.pointee.service = copiedList(service, arena) {
+      stored($0, arena).assumingMemoryBound(to: Grpc__Reflection__V1alpha__ServiceResponse.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -437,6 +527,21 @@ extension GrpcReflectionV1alpha.ServiceResponse {
     let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1alpha__ServiceResponse.self)
     (c.pointee.name.data, c.pointee.name.len) = arena.copy(name)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -464,5 +569,20 @@ extension GrpcReflectionV1alpha.ErrorResponse {
     c.pointee.error_code = errorCode
     (c.pointee.error_message.data, c.pointee.error_message.len) = arena.copy(errorMessage)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }

@@ -706,6 +706,21 @@ extension Sample.Scalars {
     c.pointee.sint64_value = sint64Value
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Sample.Optionals {
@@ -778,9 +793,24 @@ extension Sample.Optionals {
       c.pointee.ratio = member.bitPattern
     }
     if let member = scalars {
-      c.pointee.scalars = arena.stored(member).assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
+      c.pointee.scalars = stored(member, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -826,38 +856,53 @@ extension Sample.Lists {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Lists.self)
     c.pointee.n_doubles = doubles.count
-    c.pointee.doubles = arena.copyList(doubles) { $0.bitPattern }
+    c.pointee.doubles = copiedList(doubles, arena) { $0.bitPattern }
     c.pointee.n_floats = floats.count
-    c.pointee.floats = arena.copyList(floats) { $0.bitPattern }
+    c.pointee.floats = copiedList(floats, arena) { $0.bitPattern }
     c.pointee.n_int64s = int64s.count
-    c.pointee.int64s = arena.copyNumbers(int64s)
+    c.pointee.int64s = copiedNumbers(int64s, arena)
     c.pointee.n_uint32s = uint32s.count
-    c.pointee.uint32s = arena.copyNumbers(uint32s)
+    c.pointee.uint32s = copiedNumbers(uint32s, arena)
     c.pointee.n_sint32s = sint32s.count
-    c.pointee.sint32s = arena.copyNumbers(sint32s)
+    c.pointee.sint32s = copiedNumbers(sint32s, arena)
     c.pointee.n_fixed64s = fixed64s.count
-    c.pointee.fixed64s = arena.copyNumbers(fixed64s)
+    c.pointee.fixed64s = copiedNumbers(fixed64s, arena)
     c.pointee.n_bools = bools.count
-    c.pointee.bools = arena.copyList(bools) { $0 ? 1 : 0 }
+    c.pointee.bools = copiedList(bools, arena) { $0 ? 1 : 0 }
     c.pointee.n_strings = strings.count
-    c.pointee.strings = arena.copyList(strings) {
+    c.pointee.strings = copiedList(strings, arena) {
       let (data, count) = arena.copy($0)
       return ProtobufCBinaryData(len: count, data: data)
     }
     c.pointee.n_datas = datas.count
-    c.pointee.datas = arena.copyList(datas) {
+    c.pointee.datas = copiedList(datas, arena) {
       let (data, count) = arena.copy($0)
       return ProtobufCBinaryData(len: count, data: data)
     }
     c.pointee.n_colors = colors.count
-    c.pointee.colors = arena.copyList(colors) { $0.rawValue }
+    c.pointee.colors = copiedList(colors, arena) { $0.rawValue }
     c.pointee.n_scalars = scalars.count
-    c.pointee.scalars = arena.copyList(scalars) {
-      arena.stored($0).assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
+    c.pointee.scalars = copiedList(scalars, arena) {
+      stored($0, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
     }
     c.pointee.n_unpacked = unpacked.count
-    c.pointee.unpacked = arena.copyNumbers(unpacked)
+    c.pointee.unpacked = copiedNumbers(unpacked, arena)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -964,7 +1009,7 @@ extension Sample.Maps {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Maps.self)
     c.pointee.n_strings = strings.count
-    c.pointee.strings = arena.copyList(strings) {
+    c.pointee.strings = copiedList(strings, arena) {
       let entry = arena.allocateMessage(Self.stringsEntryInfo)
         .assumingMemoryBound(to: Oneshot__Sample__V1__Maps__StringsEntry.self)
       entry.pointee._key_case = .init(rawValue: 1)
@@ -974,7 +1019,7 @@ extension Sample.Maps {
       return entry
     }
     c.pointee.n_numbers = numbers.count
-    c.pointee.numbers = arena.copyList(numbers) {
+    c.pointee.numbers = copiedList(numbers, arena) {
       let entry = arena.allocateMessage(Self.numbersEntryInfo)
         .assumingMemoryBound(to: Oneshot__Sample__V1__Maps__NumbersEntry.self)
       entry.pointee._key_case = .init(rawValue: 1)
@@ -984,7 +1029,7 @@ extension Sample.Maps {
       return entry
     }
     c.pointee.n_colors = colors.count
-    c.pointee.colors = arena.copyList(colors) {
+    c.pointee.colors = copiedList(colors, arena) {
       let entry = arena.allocateMessage(Self.colorsEntryInfo)
         .assumingMemoryBound(to: Oneshot__Sample__V1__Maps__ColorsEntry.self)
       entry.pointee._key_case = .init(rawValue: 1)
@@ -994,16 +1039,16 @@ extension Sample.Maps {
       return entry
     }
     c.pointee.n_scalars = scalars.count
-    c.pointee.scalars = arena.copyList(scalars) {
+    c.pointee.scalars = copiedList(scalars, arena) {
       let entry = arena.allocateMessage(Self.scalarsEntryInfo)
         .assumingMemoryBound(to: Oneshot__Sample__V1__Maps__ScalarsEntry.self)
       entry.pointee._key_case = .init(rawValue: 1)
       (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
-      entry.pointee.value = arena.stored($0.value).assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
+      entry.pointee.value = stored($0.value, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
       return entry
     }
     c.pointee.n_datas = datas.count
-    c.pointee.datas = arena.copyList(datas) {
+    c.pointee.datas = copiedList(datas, arena) {
       let entry = arena.allocateMessage(Self.datasEntryInfo)
         .assumingMemoryBound(to: Oneshot__Sample__V1__Maps__DatasEntry.self)
       entry.pointee._key_case = .init(rawValue: 1)
@@ -1013,6 +1058,21 @@ extension Sample.Maps {
       return entry
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1067,7 +1127,7 @@ extension Sample.Choices {
       c.pointee.number = member
     case .scalars(let member):
       c.pointee.choice_case = .init(rawValue: 3)
-      c.pointee.scalars = arena.stored(member).assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
+      c.pointee.scalars = stored(member, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
     case .color(let member):
       c.pointee.choice_case = .init(rawValue: 4)
       c.pointee.color = member.rawValue
@@ -1079,7 +1139,7 @@ extension Sample.Choices {
       c.pointee.flag = member ? 1 : 0
     case .tree(let member):
       c.pointee.choice_case = .init(rawValue: 7)
-      c.pointee.tree = arena.stored(member).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
+      c.pointee.tree = stored(member, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
     case nil: break
     }
     switch other {
@@ -1092,6 +1152,21 @@ extension Sample.Choices {
     case nil: break
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1147,31 +1222,46 @@ extension Sample.Tree {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
     (c.pointee.name.data, c.pointee.name.len) = arena.copy(name)
     if let member = left {
-      c.pointee.left = arena.stored(member).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
+      c.pointee.left = stored(member, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
     }
     c.pointee.n_children = children.count
-    c.pointee.children = arena.copyList(children) {
-      arena.stored($0).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
+    c.pointee.children = copiedList(children, arena) {
+      stored($0, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
     }
     c.pointee.n_named = named.count
-    c.pointee.named = arena.copyList(named) {
+    c.pointee.named = copiedList(named, arena) {
       let entry = arena.allocateMessage(Self.namedEntryInfo)
         .assumingMemoryBound(to: Oneshot__Sample__V1__Tree__NamedEntry.self)
       entry.pointee._key_case = .init(rawValue: 1)
       (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
-      entry.pointee.value = arena.stored($0.value).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
+      entry.pointee.value = stored($0.value, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
       return entry
     }
     switch next {
     case .same(let member):
       c.pointee.next_case = .init(rawValue: 5)
-      c.pointee.same = arena.stored(member).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
+      c.pointee.same = stored(member, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
     case .other(let member):
       c.pointee.next_case = .init(rawValue: 6)
-      c.pointee.other = arena.stored(member).assumingMemoryBound(to: Oneshot__Sample__V1__Loop.self)
+      c.pointee.other = stored(member, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Loop.self)
     case nil: break
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1197,9 +1287,24 @@ extension Sample.Loop {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Loop.self)
     if let member = tree {
-      c.pointee.tree = arena.stored(member).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
+      c.pointee.tree = stored(member, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1243,25 +1348,40 @@ extension Sample.WellKnown {
   package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__WellKnown.self)
     if let member = at {
-      c.pointee.at = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+      c.pointee.at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     if let member = length {
-      c.pointee.length = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Duration.self)
+      c.pointee.length = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Duration.self)
     }
     if let member = document {
-      c.pointee.document = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Struct.self)
+      c.pointee.document = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Struct.self)
     }
     if let member = value {
-      c.pointee.value = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Value.self)
+      c.pointee.value = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Value.self)
     }
     if let member = nullable {
-      c.pointee.nullable = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__StringValue.self)
+      c.pointee.nullable = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__StringValue.self)
     }
     c.pointee.n_times = times.count
-    c.pointee.times = arena.copyList(times) {
-      arena.stored($0).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+    c.pointee.times = copiedList(times, arena) {
+      stored($0, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1321,7 +1441,7 @@ extension Sample.Names {
     (c.pointee.field_init.data, c.pointee.field_init.len) = arena.copy(init_)
     (c.pointee.field_n_items.data, c.pointee.field_n_items.len) = arena.copy(nItems)
     c.pointee.n_items = items.count
-    c.pointee.items = arena.copyList(items) {
+    c.pointee.items = copiedList(items, arena) {
       let (data, count) = arena.copy($0)
       return ProtobufCBinaryData(len: count, data: data)
     }
@@ -1345,6 +1465,21 @@ extension Sample.Names {
     case nil: break
     }
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1387,6 +1522,21 @@ extension Sample.Options {
     (c.pointee.renamed.data, c.pointee.renamed.len) = arena.copy(renamed)
     unknownFields.store(in: raw, arena: arena)
   }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
+  }
 }
 
 extension Sample.Narrow {
@@ -1410,6 +1560,21 @@ extension Sample.Narrow {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Narrow.self)
     (c.pointee.string_value.data, c.pointee.string_value.len) = arena.copy(stringValue)
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }
 
@@ -1479,12 +1644,12 @@ extension Sample.BenchJob {
     c.pointee.status = status.rawValue
     c.pointee.progress = progress
     c.pointee.n_tags = tags.count
-    c.pointee.tags = arena.copyList(tags) {
+    c.pointee.tags = copiedList(tags, arena) {
       let (data, count) = arena.copy($0)
       return ProtobufCBinaryData(len: count, data: data)
     }
     c.pointee.n_labels = labels.count
-    c.pointee.labels = arena.copyList(labels) {
+    c.pointee.labels = copiedList(labels, arena) {
       let entry = arena.allocateMessage(Self.labelsEntryInfo)
         .assumingMemoryBound(to: Oneshot__Sample__V1__BenchJob__LabelsEntry.self)
       entry.pointee._key_case = .init(rawValue: 1)
@@ -1494,14 +1659,29 @@ extension Sample.BenchJob {
       return entry
     }
     if let member = createdAt {
-      c.pointee.created_at = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+      c.pointee.created_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     if let member = updatedAt {
-      c.pointee.updated_at = arena.stored(member).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+      c.pointee.updated_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
     }
     c.pointee.credits_cost = creditsCost
     (c.pointee.result_url.data, c.pointee.result_url.len) = arena.copy(resultUrl)
     c.pointee.watermark = watermark ? 1 : 0
     unknownFields.store(in: raw, arena: arena)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    let arena = Arena()
+    return arena.pack(stored(self, arena), reserving: prefix)
   }
 }

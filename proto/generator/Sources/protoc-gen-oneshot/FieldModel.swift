@@ -78,28 +78,28 @@ enum ValueKind {
     case .string, .bytes: "(\(c).data, \(c).len) = arena.copy(\(value))"
     case .enumeration: "\(c) = \(value).rawValue"
     case .message(let type):
-      "\(c) = arena.stored(\(value)).assumingMemoryBound(to: \(CNames.structure(type.fullName)).self)"
+      "\(c) = stored(\(value), arena).assumingMemoryBound(to: \(CNames.structure(type.fullName)).self)"
     }
   }
 
   /// The C list of a Swift list.
   func list(_ value: String) -> String {
     switch self {
-    case .number: "arena.copyNumbers(\(value))"
-    case .float: "arena.copyList(\(value)) { $0.bitPattern }"
-    case .bool: "arena.copyList(\(value)) { $0 ? 1 : 0 }"
-    case .enumeration: "arena.copyList(\(value)) { $0.rawValue }"
+    case .number: "copiedNumbers(\(value), arena)"
+    case .float: "copiedList(\(value), arena) { $0.bitPattern }"
+    case .bool: "copiedList(\(value), arena) { $0 ? 1 : 0 }"
+    case .enumeration: "copiedList(\(value), arena) { $0.rawValue }"
     case .string, .bytes:
       """
-      arena.copyList(\(value)) {
+      copiedList(\(value), arena) {
         let (data, count) = arena.copy($0)
         return ProtobufCBinaryData(len: count, data: data)
       }
       """
     case .message(let type):
       """
-      arena.copyList(\(value)) {
-        arena.stored($0).assumingMemoryBound(to: \(CNames.structure(type.fullName)).self)
+      copiedList(\(value), arena) {
+        stored($0, arena).assumingMemoryBound(to: \(CNames.structure(type.fullName)).self)
       }
       """
     }

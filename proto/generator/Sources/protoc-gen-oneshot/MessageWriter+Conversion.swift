@@ -16,9 +16,26 @@ extension MessageWriter {
       writeDecoding(to: &text)
       text.line()
       writeEncoding(to: &text)
+      text.line()
+      writeEntryPoints(to: &text)
     }
     for nested in message.messages where !nested.options.mapEntry {
       try MessageWriter(nested).writeExtension(to: &text)
+    }
+  }
+
+  /// Bytes to message and back, concrete so that nothing is generic on a call's path.
+  private func writeEntryPoints(to text: inout TextBuilder) {
+    for type in ["UnsafeRawBufferPointer", "[UInt8]"] {
+      text.block("package init(decoding bytes: \(type)) throws(ProtobufError)") { text in
+        text.line("let unpacked = try UnpackedMessage(Self.info, bytes)")
+        text.line("self.init(cMessage: unpacked.cMessage)")
+      }
+      text.line()
+    }
+    text.block("package func encoded(reserving prefix: Int) -> [UInt8]") { text in
+      text.line("let arena = Arena()")
+      text.line("return arena.pack(stored(self, arena), reserving: prefix)")
     }
   }
 
@@ -116,7 +133,7 @@ extension MessageWriter {
     guard let entry = field.entry else { return }
     let cEntry = CNames.structure(entry.message.fullName)
     text.line("c.pointee.n_\(field.c) = \(field.swift).count")
-    text.block("c.pointee.\(field.c) = arena.copyList(\(field.swift))") { text in
+    text.block("c.pointee.\(field.c) = copiedList(\(field.swift), arena)") { text in
       text.line("let entry = arena.allocateMessage(Self.\(entryInfo(entry.message)))")
       text.line("  .assumingMemoryBound(to: \(cEntry).self)")
       text.line("entry.pointee._key_case = .init(rawValue: 1)")
