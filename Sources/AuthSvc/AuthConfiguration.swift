@@ -3,15 +3,24 @@ internal import ServiceKit
 /// What AuthSvc reads beside the common keys.
 struct AuthConfiguration: ServiceConfiguration {
   static let privateKey = ConfigKey(
-    "JWT_PRIVATE_KEY", "PEM of the P-256 key that signs access tokens (ES256).", isSecret: true)
+    "JWT_PRIVATE_KEY",
+    "PEM of the P-256 key that signs access tokens (ES256).",
+    isSecret: true
+  )
   static let accessSeconds = ConfigKey(
-    "ACCESS_TOKEN_SECONDS", "Life of an access token, 60 to 86400.", default: "600")
+    "ACCESS_TOKEN_SECONDS",
+    "Life of an access token, 60 to 86400.",
+    default: "600"
+  )
   static let refreshSeconds = ConfigKey(
-    "REFRESH_TOKEN_SECONDS", "Life of an unused refresh token, 300 to 7776000.",
-    default: "604800")
+    "REFRESH_TOKEN_SECONDS",
+    "Life of an unused refresh token, 300 to 7776000.",
+    default: "604800"
+  )
   static let expirationHours = ConfigKey(
     "JWT_EXPIRATION_HOURS",
-    "Life of an access token in hours, 1 to 24; wins over ACCESS_TOKEN_SECONDS.")
+    "Life of an access token in hours, 1 to 24; wins over ACCESS_TOKEN_SECONDS."
+  )
 
   static let keys = [privateKey, accessSeconds, refreshSeconds, expirationHours]
   static let needs: ServiceNeeds = [.postgres, .redis, .rpcServer]

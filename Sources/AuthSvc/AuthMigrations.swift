@@ -5,7 +5,10 @@ extension UserStore {
   static let migrations: [Migration] = [
     migration(1, "create_users", PackageResources._001_create_users_sql),
     migration(
-      2, "create_session_functions", PackageResources._002_create_session_functions_sql),
+      2,
+      "create_session_functions",
+      PackageResources._002_create_session_functions_sql
+    ),
   ]
 
   private static func migration(_ version: Int, _ name: String, _ sql: [UInt8]) -> Migration {

@@ -3,7 +3,7 @@ internal import OneShotAPI
 internal import RPC
 internal import ServiceKit
 
-/// Users, passwords and sessions. Each RPC is in a file of its own.
+/// Users, passwords and sessions; each RPC is in a file of its own.
 struct AuthService: Auth.AuthServiceHandler {
   let store: UserStore
   let passwords: PasswordHasher
@@ -26,11 +26,14 @@ struct BillingAccounts: AccountSource {
 
   func summary(of user: UserID, options: CallOptions) async throws -> AccountSummary {
     let answer = try await client.getEntitlements(
-      Billing.GetEntitlementsRequest(userId: "\(user)"), options: options)
+      Billing.GetEntitlementsRequest(userId: "\(user)"),
+      options: options
+    )
     return AccountSummary(
       credits: answer.credits,
       subscriptionStatus: answer.entitlements?.subscriptionStatus ?? "inactive",
-      planCode: answer.entitlements?.planCode ?? "free")
+      planCode: answer.entitlements?.planCode ?? "free"
+    )
   }
 }
 
@@ -42,7 +45,9 @@ extension AuthService {
   func account(of user: UserID, _ context: ServerContext) async -> AccountSummary? {
     do {
       return try await accounts.summary(
-        of: user, options: context.callOptions.within(Self.accountPatience))
+        of: user,
+        options: context.callOptions.within(Self.accountPatience)
+      )
     } catch {
       logger.warning("answering without credits", metadata: ["error": "\(error)"])
       return nil
@@ -52,7 +57,9 @@ extension AuthService {
   /// Where the caller is, for the list of sessions.
   func origin(_ context: ServerContext) -> SessionOrigin {
     SessionOrigin(
-      address: context.clientAddress, userAgent: context.metadata["x-oneshot-user-agent"])
+      address: context.clientAddress,
+      userAgent: context.metadata["x-oneshot-user-agent"]
+    )
   }
 
   /// Ends a session's access tokens at the edges; a failure is left to ``RevocationPublisher``.

@@ -10,30 +10,40 @@ enum AuthSvcMain {
       try await app.migrate(UserStore.migrations)
       let store = UserStore(
         database: app.database,
-        lifetimes: UserStore.Lifetimes(refreshToken: configuration.refreshTokenLifetime))
+        lifetimes: UserStore.Lifetimes(refreshToken: configuration.refreshTokenLifetime)
+      )
       let revocations = RedisRevocationList(
-        redis: app.redis, tokenLifetime: configuration.accessTokenLifetime)
+        redis: app.redis,
+        tokenLifetime: configuration.accessTokenLifetime
+      )
       let service = AuthService(
         store: store,
         passwords: try PasswordHasher(maxRunning: app.group.loops.count),
         tokens: try await TokenIssuer(
           privateKeyPEM: configuration.privateKeyPEM,
           lifetime: configuration.accessTokenLifetime,
-          clock: app.clock),
+          clock: app.clock
+        ),
         accounts: BillingAccounts(
-          client: Billing.BillingServiceClient(try app.channel(to: .billing))),
+          client: Billing.BillingServiceClient(try app.channel(to: .billing))
+        ),
         revocations: revocations,
         ids: app.ids,
-        logger: app.logger)
+        logger: app.logger
+      )
       var registry = MethodRegistry()
       service.register(in: &registry)
       return ServiceParts(
         registry: registry,
         workers: [
           RevocationPublisher(
-            store: store, list: revocations, tokenLifetime: configuration.accessTokenLifetime),
+            store: store,
+            list: revocations,
+            tokenLifetime: configuration.accessTokenLifetime
+          ),
           TokenSweeper(store: store),
-        ])
+        ]
+      )
     }
   }
 }

@@ -8,13 +8,19 @@ struct BillingConfiguration: ServiceConfiguration {
   }
 
   static let defaultCredits = ConfigKey(
-    "DEFAULT_CREDITS", "Credits that a new account starts with, 0 to 1000000000.", default: "10")
+    "DEFAULT_CREDITS",
+    "Credits that a new account starts with, 0 to 1000000000.",
+    default: "10"
+  )
   static let mockMode = ConfigKey(
-    "DEV_BILLING_MODE", "mock or off: whether mock_event makes subscription events.",
-    default: "off")
+    "DEV_BILLING_MODE",
+    "mock or off: whether mock_event makes subscription events.",
+    default: "off"
+  )
   static let planOverrides = ConfigKey(
     "PLAN_OVERRIDES",
-    "JSON that replaces figures of plans, for example {\"free\":{\"daily_jobs\":1000}}.")
+    "JSON that replaces figures of plans, for example {\"free\":{\"daily_jobs\":1000}}."
+  )
 
   static let keys = [defaultCredits, mockMode, planOverrides]
   static let needs: ServiceNeeds = [.postgres, .rpcServer]

@@ -11,18 +11,21 @@ enum BillingSvcMain {
       try await app.migrate(BillingStore.migrations)
       let store = BillingStore(
         database: app.database,
-        settings: BillingStore.Settings(startingCredits: configuration.startingCredits))
+        settings: BillingStore.Settings(startingCredits: configuration.startingCredits)
+      )
       try await store.apply(configuration.overrides)
       let service = BillingService(
         store: store,
         ids: app.ids,
         allowsMockEvents: configuration.mock == .mock,
-        logger: app.logger)
+        logger: app.logger
+      )
       var registry = MethodRegistry()
       service.register(in: &registry)
       return ServiceParts(
         registry: registry,
-        workers: [HoldExpiry(store: store, logger: app.logger)])
+        workers: [HoldExpiry(store: store, logger: app.logger)]
+      )
     }
   }
 }

@@ -24,8 +24,10 @@ enum PasswordRule {
     }
   }
 
-  /// The form that is hashed, at registration and at login alike: NFKC in UTF-8, so that the same
-  /// keys on another system give the same password. Nil when it cannot be any user's password.
+  /// The form that is hashed; nil when it cannot be any user's password.
+  ///
+  /// NFKC in UTF-8, at registration and at login alike, so that the same keys on another system
+  /// give the same password.
   static func hashed(_ password: String) -> [UInt8]? {
     let bytes = Array(password.precomposedStringWithCompatibilityMapping.utf8)
     guard !bytes.isEmpty, bytes.count <= maxBytes, !bytes.contains(0) else { return nil }

@@ -20,6 +20,7 @@ extension AuthService {
       credits: summary?.credits,
       subscriptionStatus: summary?.subscriptionStatus,
       planCode: summary?.planCode,
-      createdAt: GoogleProtobuf.Timestamp(user.createdAt))
+      createdAt: GoogleProtobuf.Timestamp(user.createdAt)
+    )
   }
 }

@@ -17,7 +17,10 @@ extension AuthService {
       credential = try await store.credential(for: address)
     }
     let isRight = try await passwords.matches(
-      PasswordRule.hashed(request.password), credential?.passwordHash, on: context.loop)
+      PasswordRule.hashed(request.password),
+      credential?.passwordHash,
+      on: context.loop
+    )
     guard isRight, let user = credential?.user else { throw AuthFailure.invalidCredentials }
 
     let session = SessionID(ids.next())
@@ -30,6 +33,7 @@ extension AuthService {
       refreshToken: token.text,
       tokenType: "bearer",
       expiresIn: expiresIn,
-      user: Auth.SessionUser(id: "\(user.id)", email: user.email, credits: await account?.credits))
+      user: Auth.SessionUser(id: "\(user.id)", email: user.email, credits: await account?.credits)
+    )
   }
 }

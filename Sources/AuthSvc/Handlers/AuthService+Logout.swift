@@ -3,7 +3,7 @@ internal import RPC
 internal import ServiceKit
 
 extension AuthService {
-  /// Ends the session of the access token. A repeat changes nothing and announces it again.
+  /// Ends the session of the access token; a repeat changes nothing and announces it again.
   func logout(
     _ request: Auth.LogoutRequest,
     context: ServerContext

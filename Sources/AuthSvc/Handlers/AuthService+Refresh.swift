@@ -17,7 +17,8 @@ extension AuthService {
         accessToken: try await tokens.issue(to: user, session: session, role: role),
         refreshToken: successor.text,
         tokenType: "bearer",
-        expiresIn: expiresIn)
+        expiresIn: expiresIn
+      )
     case .reused(let session):
       logger.warning("refresh token used twice", metadata: ["session_id": "\(session)"])
       await announceEnd(of: session)

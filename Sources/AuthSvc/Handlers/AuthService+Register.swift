@@ -34,7 +34,8 @@ extension AuthService {
       passwordHash: passwordHash,
       session: session,
       token: token,
-      origin: origin(context))
+      origin: origin(context)
+    )
     guard let user else { throw AuthFailure.emailTaken }
 
     async let account = account(of: user.id, context)
@@ -44,7 +45,8 @@ extension AuthService {
       refreshToken: token.text,
       tokenType: "bearer",
       expiresIn: expiresIn,
-      user: Auth.SessionUser(id: "\(user.id)", email: user.email, credits: await account?.credits))
+      user: Auth.SessionUser(id: "\(user.id)", email: user.email, credits: await account?.credits)
+    )
   }
 
   private func checkedName(_ name: String?) throws -> String? {

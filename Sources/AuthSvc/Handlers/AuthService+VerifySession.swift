@@ -19,6 +19,7 @@ extension AuthService {
       active: true,
       userId: "\(session.user)",
       role: session.role,
-      expiresAt: GoogleProtobuf.Timestamp(session.expiresAt))
+      expiresAt: GoogleProtobuf.Timestamp(session.expiresAt)
+    )
   }
 }

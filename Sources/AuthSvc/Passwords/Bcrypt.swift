@@ -7,14 +7,16 @@ enum Bcrypt {
   /// Work factor of new hashes: about a quarter of a second.
   static let cost: UInt = 12
 
-  /// The settings that may be checked. The library takes an unknown setting for traditional DES and
-  /// answers it, so nothing else may reach it.
+  /// The settings that may be checked.
+  ///
+  /// The library takes an unknown setting for traditional DES and answers it, so nothing else may
+  /// reach it.
   private static let prefixes = ["$2b$", "$2y$", "$2a$"]
   private static let hashLength = 60
 
   /// Hashes a password with a new salt; nil when the library refuses.
   ///
-  /// - Parameter password: 1 to 72 bytes without NUL; the library reads no further.
+  /// A password has 1 to 72 bytes without NUL; the library reads no further.
   static func hash(_ password: [UInt8], cost: UInt = Bcrypt.cost) -> String? {
     guard let setting = setting(cost: cost) else { return nil }
     return crypt(password, setting: setting)
@@ -46,7 +48,9 @@ enum Bcrypt {
   private static func crypt(_ password: [UInt8], setting: String) -> String? {
     let size = MemoryLayout<crypt_data>.size
     let memory = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: size, alignment: MemoryLayout<crypt_data>.alignment)
+      byteCount: size,
+      alignment: MemoryLayout<crypt_data>.alignment
+    )
     defer {
       memory.initializeMemory(as: UInt8.self, repeating: 0)
       memory.deallocate()

@@ -17,9 +17,7 @@ struct PasswordHasher: Sendable {
   /// The library failed to hash: its settings are wrong.
   struct Failure: Error, Sendable {}
 
-  /// Makes a hasher; blocks for the time of one hash.
-  ///
-  /// - Parameter maxRunning: Hashes at once, one a core.
+  /// Makes a hasher for `maxRunning` hashes at once, one a core; blocks for the time of one hash.
   init(
     cost: UInt = Bcrypt.cost,
     maxRunning: Int,
@@ -68,7 +66,8 @@ struct PasswordHasher: Sendable {
         code: .unavailable,
         reason: "UNAVAILABLE",
         message: "Too many people are signing in. Please try again.",
-        retryAfter: .seconds(2))
+        retryAfter: .seconds(2)
+      )
     }
   }
 }

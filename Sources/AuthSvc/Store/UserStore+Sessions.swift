@@ -40,10 +40,15 @@ extension UserStore {
       SELECT outcome, session, user_id, user_role
       FROM rotate_refresh_token(\(token.hash), \(successor.hash),
                                 make_interval(secs => \(seconds(lifetimes.refreshToken))), \(now))
-      """)
+      """
+    )
     guard let row = rows.first else { return .invalid }
     let (outcome, session, user, role) = try row.decode(
-      String.self, UUID?.self, UUID?.self, String?.self)
+      String.self,
+      UUID?.self,
+      UUID?.self,
+      String?.self
+    )
     switch (outcome, session, user, role) {
     case ("rotated", let session?, let user?, let role?):
       return .rotated(session: SessionID(session), user: UserID(user), role: role)
@@ -63,7 +68,8 @@ extension UserStore {
       UPDATE user_session
       SET revoked_at = coalesce(\(now), clock_timestamp()), revoked_reason = \(reason.rawValue)
       WHERE id = \(session.uuid) AND revoked_at IS NULL
-      """)
+      """
+    )
     return rows.affectedCount > 0
   }
 
@@ -75,7 +81,8 @@ extension UserStore {
       FROM user_session s JOIN user_account u ON u.id = s.user_id
       WHERE s.id = \(session.uuid) AND s.revoked_at IS NULL
         AND s.expires_at > coalesce(\(now), clock_timestamp())
-      """)
+      """
+    )
     return try rows.first.map { row in
       let (user, role, expires) = try row.decode(UUID.self, String.self, Date.self)
       return ActiveSession(user: UserID(user), role: role, expiresAt: expires)
@@ -90,7 +97,8 @@ extension UserStore {
       WHERE revoked_at > coalesce(\(now), clock_timestamp()) - make_interval(secs => \(seconds(age)))
         AND NOT revocation_published
       ORDER BY revoked_at LIMIT \(limit)
-      """)
+      """
+    )
     return try rows.map { SessionID(try $0.decode(at: 0)) }
   }
 
@@ -100,7 +108,8 @@ extension UserStore {
       """
       UPDATE user_session SET revocation_published = true
       WHERE id = ANY(\(sessions.map(\.uuid))) AND revoked_at IS NOT NULL
-      """)
+      """
+    )
   }
 
   /// Removes up to `limit` refresh tokens that expired long ago, and reports how many.
@@ -112,7 +121,8 @@ extension UserStore {
       DELETE FROM refresh_token WHERE hash IN (
         SELECT hash FROM refresh_token
         WHERE expires_at < coalesce(\(now), clock_timestamp()) - interval '7 days' LIMIT \(limit))
-      """)
+      """
+    )
     return rows.affectedCount
   }
 

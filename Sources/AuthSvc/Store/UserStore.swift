@@ -40,7 +40,8 @@ struct UserStore: Sendable {
   /// Whether an account with this address exists.
   func isTaken(_ address: EmailAddress) async throws -> Bool {
     let rows = try await query(
-      "SELECT EXISTS (SELECT FROM user_account WHERE email_canonical = \(address.canonical))")
+      "SELECT EXISTS (SELECT FROM user_account WHERE email_canonical = \(address.canonical))"
+    )
     return try rows.first?.decode(at: 0, as: Bool.self) ?? false
   }
 
@@ -69,7 +70,12 @@ struct UserStore: Sendable {
       ])
       guard let row = results.first?.first else { return nil }
       return User(
-        id: id, email: address.text, name: name, role: "user", createdAt: try row.decode(at: 0))
+        id: id,
+        email: address.text,
+        name: name,
+        role: "user",
+        createdAt: try row.decode(at: 0)
+      )
     } catch {
       if error.isUniqueViolation(of: "email_once") { return nil }
       throw ServiceError(error)
@@ -82,7 +88,8 @@ struct UserStore: Sendable {
       """
       SELECT id, email, name, role, created_at, password_hash FROM user_account
       WHERE email_canonical = \(address.canonical)
-      """)
+      """
+    )
     return try rows.first.map { row in
       Credential(user: try Self.user(row), passwordHash: try row.decode(at: 5))
     }
@@ -91,13 +98,19 @@ struct UserStore: Sendable {
   /// One user by id.
   func user(_ id: UserID) async throws -> User? {
     let rows = try await query(
-      "SELECT id, email, name, role, created_at FROM user_account WHERE id = \(id.uuid)")
+      "SELECT id, email, name, role, created_at FROM user_account WHERE id = \(id.uuid)"
+    )
     return try rows.first.map(Self.user)
   }
 
   private static func user(_ row: PostgresRow) throws -> User {
     let (id, email, name, role, created) = try row.decode(
-      UUID.self, String.self, String?.self, String.self, Date.self)
+      UUID.self,
+      String.self,
+      String?.self,
+      String.self,
+      Date.self
+    )
     return User(id: UserID(id), email: email, name: name, role: role, createdAt: created)
   }
 }

@@ -2,7 +2,7 @@ internal import Foundation
 internal import JWTKit
 internal import ServiceKit
 
-/// What an access token says. The edge checks all of it.
+/// What an access token says; the edge checks all of it.
 struct AccessToken: JWTPayload, Hashable {
   static let issuer = "oneshot"
   static let audience = "oneshot-api"
@@ -22,7 +22,9 @@ struct AccessToken: JWTPayload, Hashable {
   func verify(using algorithm: some JWTAlgorithm) throws {
     guard iss == Self.issuer, aud == Self.audience else {
       throw JWTError.claimVerificationFailure(
-        failedClaim: IssuerClaim(value: iss), reason: "another issuer or audience")
+        failedClaim: IssuerClaim(value: iss),
+        reason: "another issuer or audience"
+      )
     }
   }
 }
@@ -34,10 +36,7 @@ struct TokenIssuer: Sendable {
   private let keys: JWTKeyCollection
   private let clock: any WallClock
 
-  /// Takes the private key.
-  ///
-  /// - Parameter privateKeyPEM: P-256, PKCS #8 or SEC 1.
-  /// - Throws: jwt-kit's error for anything else.
+  /// Takes the private key as PEM: P-256 in PKCS #8 or SEC 1; jwt-kit throws for anything else.
   init(privateKeyPEM: String, lifetime: Duration, clock: any WallClock) async throws {
     self.lifetime = lifetime
     self.clock = clock
@@ -53,7 +52,8 @@ struct TokenIssuer: Sendable {
       sid: "\(session)",
       iat: now,
       exp: now + lifetime.components.seconds,
-      role: role)
+      role: role
+    )
     return try await keys.sign(token)
   }
 }

@@ -24,7 +24,9 @@ struct RevocationPublisher: Worker {
   /// Announces one batch; true when there may be another.
   func publish() async throws -> Bool {
     let sessions = try await store.unpublishedRevocations(
-      within: tokenLifetime, limit: Self.batch)
+      within: tokenLifetime,
+      limit: Self.batch
+    )
     guard !sessions.isEmpty else { return false }
     for session in sessions { try await list.add(session) }
     try await store.markPublished(sessions)

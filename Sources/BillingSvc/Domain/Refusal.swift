@@ -38,7 +38,7 @@ extension Refusal {
     }
   }
 
-  /// The sentence for the user. Clients know some of these to the letter.
+  /// The sentence for the user; clients know some of these to the letter.
   var message: String {
     switch self {
     case .consent(_, let missing):
@@ -62,7 +62,7 @@ extension Refusal {
     }
   }
 
-  /// `face_swap_consent` → `Face swap consent is required.`
+  /// Makes `Face swap consent is required.` of `face_swap_consent`.
   private static func consentSentence(_ name: String) -> String {
     let words = name.split(separator: "_").joined(separator: " ")
     return words.prefix(1).uppercased() + words.dropFirst() + " is required."

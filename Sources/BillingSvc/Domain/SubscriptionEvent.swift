@@ -52,8 +52,10 @@ struct EventReceipt: Sendable, Hashable {
 }
 
 extension SubscriptionEvent {
-  /// Makes the event of the development endpoint. One mock subscription per user and product, so
-  /// that a cancellation finds what an earlier event created.
+  /// Makes the event of the development endpoint.
+  ///
+  /// One mock subscription per user and product, so that a cancellation finds what an earlier event
+  /// created.
   static func mock(
     id: String,
     type: String,
@@ -69,6 +71,7 @@ extension SubscriptionEvent {
       productID: productID,
       subscriptionID: "mock_sub_\(user)_\(productID)",
       occurredAt: nil,
-      expiresAt: expiresAt)
+      expiresAt: expiresAt
+    )
   }
 }

@@ -12,16 +12,21 @@ extension BillingService {
     let user = try RequestFields.user(request.userId)
     guard let settlement = try await store.capture(job, of: user) else {
       throw ServiceError(
-        code: .notFound, reason: "NOT_FOUND", message: "This job has no hold of this user.")
+        code: .notFound,
+        reason: "NOT_FOUND",
+        message: "This job has no hold of this user."
+      )
     }
     if settlement.state != .captured {
       logger.warning(
         "capture of a hold that had ended",
-        metadata: ["job_id": "\(job)", "state": "\(settlement.state.rawValue)"])
+        metadata: ["job_id": "\(job)", "state": "\(settlement.state.rawValue)"]
+      )
     }
     return Billing.CaptureHoldResponse(
       state: Billing.HoldState(settlement.state),
       creditsSpent: settlement.state == .captured ? settlement.amount : 0,
-      changed: settlement.isChanged)
+      changed: settlement.isChanged
+    )
   }
 }

@@ -13,6 +13,7 @@ extension BillingService {
       credits: credits.balance,
       balance: credits.balance,
       held: credits.held,
-      holds: credits.holds.map(Billing.CreditHold.init))
+      holds: credits.holds.map(Billing.CreditHold.init)
+    )
   }
 }

@@ -11,6 +11,8 @@ extension BillingService {
     let user = try RequestFields.user(request.userId)
     let (entitlements, balance) = try await store.entitlements(of: user)
     return Billing.GetEntitlementsResponse(
-      entitlements: Billing.Entitlements(entitlements), credits: balance)
+      entitlements: Billing.Entitlements(entitlements),
+      credits: balance
+    )
   }
 }

@@ -15,6 +15,7 @@ extension BillingService {
       limits: Billing.PlanLimits(usage.limits),
       jobsToday: usage.jobsToday,
       concurrentJobs: usage.concurrentJobs,
-      resetsAt: GoogleProtobuf.Timestamp(usage.resetsAt))
+      resetsAt: GoogleProtobuf.Timestamp(usage.resetsAt)
+    )
   }
 }

@@ -20,7 +20,11 @@ extension BillingService {
       to: try RequestFields.user(request.userId),
       kind: try kind(request.kind),
       reference: try RequestFields.text(
-        request.reference, "reference", maxBytes: Self.maxReferenceBytes))
+        request.reference,
+        "reference",
+        maxBytes: Self.maxReferenceBytes
+      )
+    )
     return Billing.GrantCreditsResponse(balance: balance, changed: isChanged)
   }
 

@@ -18,10 +18,15 @@ extension BillingService {
         job: try RequestFields.job(request.jobId),
         user: try RequestFields.user(request.userId),
         jobType: try RequestFields.text(
-          request.jobType, "job_type", maxBytes: Self.maxNameBytes),
+          request.jobType,
+          "job_type",
+          maxBytes: Self.maxNameBytes
+        ),
         maxSide: request.maxSide,
         features: try checked(request.features, "features"),
-        consents: try checked(request.consents, "consents")))
+        consents: try checked(request.consents, "consents")
+      )
+    )
     switch outcome {
     case .refused(let refusal):
       throw refusal.serviceError
@@ -33,7 +38,8 @@ extension BillingService {
         balance: admission.balance,
         entitlements: Billing.Entitlements(admission.entitlements),
         expiresAt: GoogleProtobuf.Timestamp(admission.expiresAt),
-        repeatedCall: admission.isRepeated)
+        repeatedCall: admission.isRepeated
+      )
     }
   }
 

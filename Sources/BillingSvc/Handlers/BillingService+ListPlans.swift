@@ -12,6 +12,7 @@ extension BillingService {
     let costs = try await store.jobCosts()
     return Billing.ListPlansResponse(
       plans: plans.map(Billing.Plan.init),
-      jobCosts: costs.map { Billing.JobCost(jobType: $0.jobType, credits: $0.credits) })
+      jobCosts: costs.map { Billing.JobCost(jobType: $0.jobType, credits: $0.credits) }
+    )
   }
 }

@@ -17,27 +17,39 @@ extension BillingService {
   ) async throws -> Billing.MockEventResponse {
     guard allowsMockEvents else {
       throw ServiceError(
-        code: .notFound, reason: "ROUTE_NOT_FOUND", message: "There is nothing at this address.")
+        code: .notFound,
+        reason: "ROUTE_NOT_FOUND",
+        message: "There is nothing at this address."
+      )
     }
     let isOperator = context.principal?.role == .admin
     guard isOperator || LoopbackRule.isLoopback(context.clientAddress) else {
       throw ServiceError(
         code: .permissionDenied,
         reason: "PERMISSION_DENIED",
-        message: "Mock events are taken from operators and from this machine.")
+        message: "Mock events are taken from operators and from this machine."
+      )
     }
     let event = SubscriptionEvent.mock(
       id: try eventID(request.eventId),
       type: try RequestFields.text(
-        request.eventType, "event_type", maxBytes: Self.maxNameBytes),
+        request.eventType,
+        "event_type",
+        maxBytes: Self.maxNameBytes
+      ),
       user: try RequestFields.user(request.userId),
       productID: try RequestFields.text(
-        request.productId, "product_id", maxBytes: Self.maxNameBytes),
-      expiresAt: request.expiresAt?.date)
+        request.productId,
+        "product_id",
+        maxBytes: Self.maxNameBytes
+      ),
+      expiresAt: request.expiresAt?.date
+    )
     let receipt = try await store.receive(event, payload: try event.payload())
     logger.notice(
       "mock event",
-      metadata: ["event_type": "\(event.type)", "outcome": "\(receipt.outcome)"])
+      metadata: ["event_type": "\(event.type)", "outcome": "\(receipt.outcome)"]
+    )
     return Billing.MockEventResponse(
       status: "success",
       message: "Mock event sent to webhook",
@@ -45,7 +57,9 @@ extension BillingService {
         status: "success",
         eventId: event.id,
         processed: receipt.isProcessed,
-        duplicate: receipt.isDuplicate))
+        duplicate: receipt.isDuplicate
+      )
+    )
   }
 
   private func eventID(_ given: String?) throws(ServiceError) -> String {
@@ -72,7 +86,9 @@ extension SubscriptionEvent {
         event_id: id,
         user_id: "\(user)",
         product_id: productID,
-        expires_at: expiresAt.map(RFC3339.text)))
+        expires_at: expiresAt.map(RFC3339.text)
+      )
+    )
     return String(decoding: data, as: UTF8.self)
   }
 }

@@ -17,7 +17,8 @@ extension BillingService {
     return Billing.ReleaseHoldResponse(
       state: Billing.HoldState(settlement.state),
       creditsReleased: settlement.isChanged ? settlement.amount : 0,
-      changed: settlement.isChanged)
+      changed: settlement.isChanged
+    )
   }
 
   /// Whether the job leaves the day's count.

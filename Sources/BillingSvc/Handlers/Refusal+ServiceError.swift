@@ -11,7 +11,8 @@ extension Refusal {
       message: message,
       retryAfter: retryAfter,
       metadata: metadata,
-      violations: violations)
+      violations: violations
+    )
   }
 
   private var code: StatusCode {
@@ -40,17 +41,17 @@ extension Refusal {
     case .consent(let required, let missing):
       [
         "detail_json": """
-          {"code":"consent_required","message":"\(message)",\
-          "required_consents":\(Self.list(required)),"missing_consents":\(Self.list(missing))}
-          """
+        {"code":"consent_required","message":"\(message)",\
+        "required_consents":\(Self.list(required)),"missing_consents":\(Self.list(missing))}
+        """
       ]
     case .maxSide(let requested, let limit):
       ["extras_json": "{\"parameter\":\"max_side\",\"value\":\(requested),\"limit\":\(limit)}"]
     case .daily(let used, let limit, let resetsAt, _):
       [
         "extras_json": """
-          {"limit":\(limit),"used":\(used),"resets_at":"\(RFC3339.text(resetsAt))"}
-          """
+        {"limit":\(limit),"used":\(used),"resets_at":"\(RFC3339.text(resetsAt))"}
+        """
       ]
     case .concurrent(let running, let limit):
       ["extras_json": "{\"limit\":\(limit),\"used\":\(running)}"]

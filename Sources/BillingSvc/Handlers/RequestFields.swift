@@ -26,7 +26,8 @@ enum RequestFields {
         code: .invalidArgument,
         reason: "MISSING_FIELD",
         message: "The field '\(field)' is required.",
-        violations: [FieldViolation(field: field, description: "is required")])
+        violations: [FieldViolation(field: field, description: "is required")]
+      )
     }
     guard text.utf8.count <= maxBytes, !text.utf8.contains(0) else {
       throw invalid(field, "must have at most \(maxBytes) bytes")
@@ -39,14 +40,18 @@ enum RequestFields {
       code: .invalidArgument,
       reason: "INVALID_VALUE",
       message: "The field '\(field)' \(description).",
-      violations: [FieldViolation(field: field, description: description)])
+      violations: [FieldViolation(field: field, description: description)]
+    )
   }
 
   /// The signed-in user.
   static func principal(_ context: ServerContext) throws(ServiceError) -> UserID {
     guard let principal = context.principal else {
       throw ServiceError(
-        code: .unauthenticated, reason: "UNAUTHENTICATED", message: "Please sign in.")
+        code: .unauthenticated,
+        reason: "UNAUTHENTICATED",
+        message: "Please sign in."
+      )
     }
     return UserID(principal.userID)
   }

@@ -10,7 +10,8 @@ extension Billing.PlanLimits {
     self.init(
       dailyJobs: limits.dailyJobs,
       concurrentJobs: limits.concurrentJobs,
-      maxSide: limits.maxSide)
+      maxSide: limits.maxSide
+    )
   }
 }
 
@@ -27,7 +28,8 @@ extension Billing.Plan {
       commercialUse: plan.commercialUse,
       consumesCredits: plan.consumesCredits,
       creditsIncluded: plan.creditsIncluded,
-      features: plan.features)
+      features: plan.features
+    )
   }
 }
 
@@ -43,7 +45,8 @@ extension Billing.Entitlements {
       consumesCredits: entitlements.consumesCredits,
       features: entitlements.features,
       subscriptionStatus: entitlements.isSubscribed ? "active" : "inactive",
-      expiresAt: entitlements.expiresAt.map(GoogleProtobuf.Timestamp.init))
+      expiresAt: entitlements.expiresAt.map(GoogleProtobuf.Timestamp.init)
+    )
   }
 }
 
@@ -65,6 +68,7 @@ extension Billing.CreditHold {
       jobId: "\(hold.job)",
       amount: hold.amount,
       createdAt: GoogleProtobuf.Timestamp(hold.createdAt),
-      expiresAt: GoogleProtobuf.Timestamp(hold.expiresAt))
+      expiresAt: GoogleProtobuf.Timestamp(hold.expiresAt)
+    )
   }
 }

@@ -50,10 +50,19 @@ extension BillingStore {
       held: try held.decode(at: 0),
       holds: try results[2].map { row in
         let (job, amount, created, expires) = try row.decode(
-          UUID.self, Int64.self, Date.self, Date.self)
+          UUID.self,
+          Int64.self,
+          Date.self,
+          Date.self
+        )
         return Credits.Hold(
-          job: JobID(job), amount: amount, createdAt: created, expiresAt: expires)
-      })
+          job: JobID(job),
+          amount: amount,
+          createdAt: created,
+          expiresAt: expires
+        )
+      }
+    )
   }
 
   /// Adds credits, once per reference.
@@ -70,7 +79,8 @@ extension BillingStore {
       SELECT balance, changed
       FROM grant_credits(\(user.uuid), \(kind.rawValue), \("grant:" + reference), \(amount),
                          \(settings.startingCredits), \(now))
-      """)
+      """
+    )
     guard let row = rows.first else { throw UnexpectedRow(description: "grant_credits: no row") }
     let (balance, changed) = try row.decode(Int64.self, Bool.self)
     return (balance, changed)
@@ -79,7 +89,8 @@ extension BillingStore {
   /// Invariants that do not hold; a healthy ledger has none.
   func violations(limit: Int32 = 1_000) async throws -> [LedgerViolation] {
     let rows = try await query(
-      "SELECT invariant, subject, detail FROM ledger_violations LIMIT \(limit)")
+      "SELECT invariant, subject, detail FROM ledger_violations LIMIT \(limit)"
+    )
     return try rows.map { row in
       let (invariant, subject, detail) = try row.decode(String.self, String.self, String?.self)
       return LedgerViolation(invariant: invariant, subject: subject, detail: detail ?? "")

@@ -17,27 +17,29 @@ extension BillingStore {
       FROM hold_credits(\(request.job.uuid), \(request.user.uuid), \(request.jobType),
                         \(request.maxSide), \(request.features), \(request.consents),
                         \(settings.startingCredits), make_interval(secs => \(lifetime)), \(now))
-      """)
+      """
+    )
     guard let row = rows.first else { throw UnexpectedRow(description: "hold_credits: no row") }
     return try HoldRow(row).outcome(of: request)
   }
 
   /// Spends a hold, once.
   ///
-  /// - Returns: How the hold stands now; nil when the user has no hold for this job.
+  /// The answer is how the hold stands now, nil when the user has no hold for this job.
   func capture(_ job: JobID, of user: UserID) async throws -> Settlement? {
     let rows = try await query(
       """
       SELECT hold_state, amount, changed
       FROM capture_hold(\(job.uuid), \(user.uuid), \(settings.startingCredits), \(now))
-      """)
+      """
+    )
     return try Self.settlement(rows)
   }
 
   /// Gives a hold back, once; without a hold, leaves a mark that refuses it when it comes.
   ///
-  /// - Parameter uncounted: Takes the job out of the day's count.
-  /// - Returns: How the hold stands now; nil when the job's hold belongs to another user.
+  /// `uncounted` takes the job out of the day's count. The answer is how the hold stands now, nil
+  /// when the job's hold belongs to another user.
   func release(
     _ job: JobID,
     of user: UserID,
@@ -48,7 +50,8 @@ extension BillingStore {
       SELECT hold_state, amount, changed
       FROM release_hold(\(job.uuid), \(user.uuid), \(uncounted), \(settings.startingCredits),
                         \(now))
-      """)
+      """
+    )
     return try Self.settlement(rows)
   }
 
@@ -113,7 +116,9 @@ private struct HoldRow {
           balance: balance,
           expiresAt: expiresAt,
           entitlements: entitlements,
-          isRepeated: isRepeated))
+          isRepeated: isRepeated
+        )
+      )
     }
     return .refused(try refusal(of: request))
   }
@@ -134,7 +139,8 @@ private struct HoldRow {
         used: jobsToday ?? 0,
         limit: limits.dailyJobs,
         resetsAt: resetsAt,
-        secondsLeft: secondsToReset)
+        secondsLeft: secondsToReset
+      )
     case "concurrent":
       return .concurrent(running: concurrentNow ?? 0, limit: limits.concurrentJobs)
     case "credits":
@@ -157,13 +163,15 @@ extension Entitlements {
       limits: PlanLimits(
         dailyJobs: try columns.next(),
         concurrentJobs: try columns.next(),
-        maxSide: try columns.next()),
+        maxSide: try columns.next()
+      ),
       queueClass: try columns.next(),
       watermark: try columns.next(),
       nsfwMode: try columns.next(),
       faceSwapConsents: try columns.next(),
       consumesCredits: try columns.next(),
       features: try columns.next(),
-      expiresAt: try columns.next())
+      expiresAt: try columns.next()
+    )
   }
 }

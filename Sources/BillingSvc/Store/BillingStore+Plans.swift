@@ -20,7 +20,8 @@ extension BillingStore {
       SELECT code, name, daily_jobs, concurrent_jobs, max_side, priority, watermark, nsfw_mode,
              face_swap_consents, commercial_use, consumes_credits, credits_included, features
       FROM effective_plan ORDER BY position
-      """)
+      """
+    )
     return try rows.map { row in
       var columns = ColumnReader(row)
       return Plan(
@@ -29,7 +30,8 @@ extension BillingStore {
         limits: PlanLimits(
           dailyJobs: try columns.next(),
           concurrentJobs: try columns.next(),
-          maxSide: try columns.next()),
+          maxSide: try columns.next()
+        ),
         priority: try columns.next(),
         watermark: try columns.next(),
         nsfwMode: try columns.next(),
@@ -37,7 +39,8 @@ extension BillingStore {
         commercialUse: try columns.next(),
         consumesCredits: try columns.next(),
         creditsIncluded: try columns.next(),
-        features: try columns.next())
+        features: try columns.next()
+      )
     }
   }
 
@@ -85,7 +88,8 @@ extension BillingStore {
              (today.day + 1)::timestamp AT TIME ZONE 'UTC'
       FROM today, entitlement_at(\(user.uuid), today.at) e
       JOIN effective_plan p ON p.code = e.plan_code
-      """)
+      """
+    )
     guard let row = rows.first else { throw UnexpectedRow(description: "usage: no row") }
     var columns = ColumnReader(row)
     return Usage(
@@ -93,10 +97,12 @@ extension BillingStore {
       limits: PlanLimits(
         dailyJobs: try columns.next(),
         concurrentJobs: try columns.next(),
-        maxSide: try columns.next()),
+        maxSide: try columns.next()
+      ),
       jobsToday: try columns.next(),
       concurrentJobs: try columns.next(),
-      resetsAt: try columns.next())
+      resetsAt: try columns.next()
+    )
   }
 
   /// Replaces the configuration's changes to plans by these.
@@ -111,7 +117,8 @@ extension BillingStore {
                                    credits_included, consumes_credits)
         VALUES (\(plan), \(values.dailyJobs), \(values.concurrentJobs), \(values.maxSide),
                 \(values.creditsIncluded), \(values.consumesCredits))
-        """)
+        """
+      )
     }
     _ = try await batch(statements)
   }

@@ -6,7 +6,7 @@ extension BillingStore {
   /// Takes in one event of a subscription; applies it unless it is a repeat, older than what is
   /// known, or of a kind without effect.
   ///
-  /// - Parameter payload: The event as JSON, kept as it came.
+  /// The payload is the event as JSON, kept as it came.
   func receive(_ event: SubscriptionEvent, payload: String) async throws -> EventReceipt {
     let rows = try await query(
       """
@@ -15,7 +15,8 @@ extension BillingStore {
         \(event.provider), \(event.id), \(event.type), \(event.effect.rawValue),
         \(event.user.uuid), \(event.productID), \(event.subscriptionID), \(event.occurredAt),
         \(event.expiresAt), \(JSONText(payload)), \(settings.startingCredits), \(now))
-      """)
+      """
+    )
     guard let row = rows.first else {
       throw UnexpectedRow(description: "receive_subscription_event: no row")
     }

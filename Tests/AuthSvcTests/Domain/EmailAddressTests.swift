@@ -12,7 +12,8 @@ import Testing
       ("jürgen@example.de", "jürgen@example.de", "jürgen@example.de"),
       ("J\u{75}\u{308}rgen@example.de", "J\u{75}\u{308}rgen@example.de", "jürgen@example.de"),
       ("x@xn--bcher-kva.example", "x@xn--bcher-kva.example", "x@xn--bcher-kva.example"),
-    ])
+    ]
+  )
   func accepts(typed: String, text: String, canonical: String) throws {
     let address = try #require(EmailAddress(typed))
     #expect(address.text == text)
@@ -29,7 +30,8 @@ import Testing
       "a@b@example.com", "user@bücher.example", "us\u{0}er@example.com",
       String(repeating: "a", count: 65) + "@example.com",
       "a@" + String(repeating: "b.", count: 130) + "com",
-    ])
+    ]
+  )
   func refuses(typed: String) {
     #expect(EmailAddress(typed) == nil)
   }

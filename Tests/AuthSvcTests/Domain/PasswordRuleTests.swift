@@ -20,14 +20,16 @@ import Testing
       ("hgfedcba", .common),
       ("maria.lopez", .isAddress),
       ("Maria.Lopez@example.com", .isAddress),
-    ])
+    ]
+  )
   func refuses(password: String, weakness: PasswordRule.Weakness) {
     #expect(PasswordRule.weakness(of: password, for: address) == weakness)
   }
 
   @Test(
     "Length decides, not composition",
-    arguments: ["correct horse", "ninebytes", "пароль-на-завтра", "🙂🙃🙂🙃🙂🙃🙂🙄", "  spaced out  "])
+    arguments: ["correct horse", "ninebytes", "пароль-на-завтра", "🙂🙃🙂🙃🙂🙃🙂🙄", "  spaced out  "]
+  )
   func accepts(password: String) {
     #expect(PasswordRule.weakness(of: password, for: address) == nil)
     #expect(PasswordRule.hashed(password) != nil)

@@ -14,7 +14,8 @@ import Testing
 
   @Test(
     "What cannot be a token costs no look-up",
-    arguments: ["", "osr_", "osr_short", "xyz_" + String(repeating: "a", count: 43)])
+    arguments: ["", "osr_", "osr_short", "xyz_" + String(repeating: "a", count: 43)]
+  )
   func refuses(text: String) {
     #expect(RefreshToken(text) == nil)
   }

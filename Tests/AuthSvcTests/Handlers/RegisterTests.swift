@@ -28,8 +28,12 @@ import Testing
     try await AuthFixture.run { auth in
       let answer = try await auth.service.register(
         Auth.RegisterRequest(
-          email: "greedy@example.com", password: AuthFixture.password, credits: 1_000_000),
-        context: auth.context())
+          email: "greedy@example.com",
+          password: AuthFixture.password,
+          credits: 1_000_000
+        ),
+        context: auth.context()
+      )
       #expect(answer.user?.credits == 10)
     }
   }
@@ -39,7 +43,8 @@ import Testing
     try await AuthFixture.run { auth in
       let answer = try await auth.register()
       let row = try await auth.database.query(
-        "SELECT password_hash, user_account::text FROM user_account")[0]
+        "SELECT password_hash, user_account::text FROM user_account"
+      )[0]
       let (hash, all) = try row.decode(String.self, String.self)
       #expect(Bcrypt.isHash(hash))
       #expect(!all.contains(AuthFixture.password))
@@ -47,7 +52,8 @@ import Testing
         """
         SELECT count(*) FROM refresh_token
         WHERE encode(hash, 'escape') LIKE \("%" + answer.refreshToken.dropFirst(4) + "%")
-        """)
+        """
+      )
       #expect(tokens == 0)
     }
   }
@@ -79,18 +85,23 @@ import Testing
     }
   }
 
-  @Test("Bad input is refused with the field's name", arguments: [
-    ("", AuthFixture.password, "MISSING_FIELD", "email"),
-    ("user@example.com", "", "MISSING_FIELD", "password"),
-    ("no address", AuthFixture.password, "INVALID_EMAIL", "email"),
-    ("user@example.com", "short", "WEAK_PASSWORD", "password"),
-    ("user@example.com", "password123", "WEAK_PASSWORD", "password"),
-  ])
+  @Test(
+    "Bad input is refused with the field's name",
+    arguments: [
+      ("", AuthFixture.password, "MISSING_FIELD", "email"),
+      ("user@example.com", "", "MISSING_FIELD", "password"),
+      ("no address", AuthFixture.password, "INVALID_EMAIL", "email"),
+      ("user@example.com", "short", "WEAK_PASSWORD", "password"),
+      ("user@example.com", "password123", "WEAK_PASSWORD", "password"),
+    ]
+  )
   func refuses(email: String, password: String, reason: String, field: String) async throws {
     try await AuthFixture.run { auth in
       let error = await #expect(throws: ServiceError.self) {
         try await auth.service.register(
-          Auth.RegisterRequest(email: email, password: password), context: auth.context())
+          Auth.RegisterRequest(email: email, password: password),
+          context: auth.context()
+        )
       }
       #expect(error?.reason == reason)
       #expect(error?.code == .invalidArgument)

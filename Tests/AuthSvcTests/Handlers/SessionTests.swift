@@ -11,7 +11,9 @@ import Testing
     _ token: String
   ) async throws -> Auth.RefreshResponse {
     try await auth.service.refresh(
-      Auth.RefreshRequest(refreshToken: token), context: auth.context())
+      Auth.RefreshRequest(refreshToken: token),
+      context: auth.context()
+    )
   }
 
   @Test("A refresh answers a new pair for the same session")
@@ -40,7 +42,9 @@ import Testing
       let token = try await auth.token(first.accessToken)
       #expect(auth.revocations.sessions.map(\.description) == [token.sid])
       let state = try await auth.service.verifySession(
-        Auth.VerifySessionRequest(sessionId: token.sid), context: auth.context())
+        Auth.VerifySessionRequest(sessionId: token.sid),
+        context: auth.context()
+      )
       #expect(!state.active)
     }
   }
@@ -103,7 +107,9 @@ import Testing
       #expect(before.role == "user")
       for _ in 0..<2 {
         let reply = try await auth.service.logout(
-          Auth.LogoutRequest(), context: auth.context(token))
+          Auth.LogoutRequest(),
+          context: auth.context(token)
+        )
         #expect(reply.status == "success")
       }
       #expect(auth.revocations.sessions.map(\.description) == [token.sid, token.sid])
@@ -122,7 +128,10 @@ import Testing
     try await AuthFixture.run { auth in
       let token = try await auth.token(try await auth.register().accessToken)
       let publisher = RevocationPublisher(
-        store: auth.service.store, list: auth.revocations, tokenLifetime: .seconds(600))
+        store: auth.service.store,
+        list: auth.revocations,
+        tokenLifetime: .seconds(600)
+      )
       auth.revocations.setAway(true)
       _ = try await auth.service.logout(Auth.LogoutRequest(), context: auth.context(token))
       #expect(auth.revocations.sessions.isEmpty)
@@ -141,7 +150,9 @@ import Testing
       #expect(!state.active)
       await expectRefusal("INVALID_VALUE", .invalidArgument) {
         try await auth.service.verifySession(
-          Auth.VerifySessionRequest(sessionId: "me"), context: auth.context())
+          Auth.VerifySessionRequest(sessionId: "me"),
+          context: auth.context()
+        )
       }
     }
   }

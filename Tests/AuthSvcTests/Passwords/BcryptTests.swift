@@ -18,10 +18,13 @@ import Testing
     #expect(Bcrypt.hash(password, cost: 4) != Bcrypt.hash(password, cost: 4))
   }
 
-  @Test("Known answers of other implementations hold", arguments: [
-    ("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
-    ("U*U*", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK"),
-  ])
+  @Test(
+    "Known answers of other implementations hold",
+    arguments: [
+      ("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
+      ("U*U*", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK"),
+    ]
+  )
   func knownAnswers(password: String, hash: String) {
     #expect(Bcrypt.matches(Array(password.utf8), hash))
   }
@@ -31,7 +34,8 @@ import Testing
     arguments: [
       "", "*0", "zz", "zzJc0ZZ8gEZRw", "$1$abc$def", "$6$salt$hash", "$2b$12$tooshort",
       "$2x$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
-    ])
+    ]
+  )
   func onlyBcrypt(stored: String) {
     #expect(!Bcrypt.matches(Array("anything".utf8), stored))
   }

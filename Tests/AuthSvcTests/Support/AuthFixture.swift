@@ -32,13 +32,17 @@ struct AuthFixture {
   ) async throws {
     let url = try #require(
       ProcessInfo.processInfo.environment["ONESHOT_TEST_DATABASE_URL"],
-      "set ONESHOT_TEST_DATABASE_URL, or run make test")
+      "set ONESHOT_TEST_DATABASE_URL, or run make test"
+    )
     let schema = "auth_\(UUID().uuidString.lowercased().replacingOccurrences(of: "-", with: ""))"
     let group = try EventLoopGroup(count: 1)
     var configuration = PostgresConfiguration(url: url, searchPath: schema)
     configuration.limits.connectionsPerLoop = connections
     let database = try PostgresClient(
-      configuration, group: group, logger: Logger(label: "auth tests"))
+      configuration,
+      group: group,
+      logger: Logger(label: "auth tests")
+    )
     do {
       try await database.migrate(schema: schema, migrations: UserStore.migrations)
       let fixture = try await make(database: database, loop: group.next())
@@ -58,19 +62,32 @@ struct AuthFixture {
     let revocations = FakeRevocations()
     let service = AuthService(
       store: UserStore(
-        database: database, lifetimes: UserStore.Lifetimes(), clock: clock),
+        database: database,
+        lifetimes: UserStore.Lifetimes(),
+        clock: clock
+      ),
       passwords: try PasswordHasher(cost: 4, maxRunning: 2),
       tokens: try await TokenIssuer(
-        privateKeyPEM: key.pemRepresentation, lifetime: .seconds(600), clock: clock),
+        privateKeyPEM: key.pemRepresentation,
+        lifetime: .seconds(600),
+        clock: clock
+      ),
       accounts: accounts,
       revocations: revocations,
       ids: UUIDv7(clock: clock),
-      logger: Logger(label: "auth tests"))
+      logger: Logger(label: "auth tests")
+    )
     let verifier = JWTKeyCollection()
     await verifier.add(ecdsa: try ES256PublicKey(pem: key.publicKey.pemRepresentation))
     return AuthFixture(
-      service: service, database: database, clock: clock, accounts: accounts,
-      revocations: revocations, loop: loop, verifier: verifier)
+      service: service,
+      database: database,
+      clock: clock,
+      accounts: accounts,
+      revocations: revocations,
+      loop: loop,
+      verifier: verifier
+    )
   }
 
   /// The context of a call from the edge.
@@ -86,13 +103,16 @@ struct AuthFixture {
       caller: "edge",
       metadata: Metadata(block),
       deadline: .now + .seconds(10),
-      loop: loop)
+      loop: loop
+    )
   }
 
   /// Registers a user with the standard password.
   func register(_ email: String = "user@example.com") async throws -> Auth.RegisterResponse {
     try await service.register(
-      Auth.RegisterRequest(email: email, password: Self.password), context: context())
+      Auth.RegisterRequest(email: email, password: Self.password),
+      context: context()
+    )
   }
 
   /// Reads an access token as the edge does.
@@ -108,7 +128,8 @@ struct AuthFixture {
 /// BillingSvc, present or away.
 final class FakeAccounts: AccountSource {
   private let answer = Mutex<AccountSummary?>(
-    AccountSummary(credits: 10, subscriptionStatus: "inactive", planCode: "free"))
+    AccountSummary(credits: 10, subscriptionStatus: "inactive", planCode: "free")
+  )
 
   func goAway() { answer.withLock { $0 = nil } }
 

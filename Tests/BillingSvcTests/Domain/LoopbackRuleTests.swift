@@ -8,7 +8,8 @@ import Testing
     arguments: [
       "127.0.0.1", "127.0.0.1:5000", "127.1.2.3", "::1", "[::1]", "[::1]:5000",
       "::ffff:127.0.0.1", "[::ffff:127.0.0.1]:80",
-    ])
+    ]
+  )
   func own(address: String) {
     #expect(LoopbackRule.isLoopback(address))
   }
@@ -18,7 +19,8 @@ import Testing
     arguments: [
       "10.0.0.1", "128.0.0.1", "127.0.0.1.example.com", "127.0.0", "::2", "::ffff:10.0.0.1",
       "localhost", "", "127.0.0.256", "fe80::1",
-    ])
+    ]
+  )
   func others(address: String) {
     #expect(!LoopbackRule.isLoopback(address))
   }

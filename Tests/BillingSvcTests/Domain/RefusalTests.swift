@@ -27,7 +27,8 @@ import Testing
       (
         .consent(
           required: ["face_swap_consent", "deepfake_awareness_consent"],
-          missing: ["face_swap_consent"]),
+          missing: ["face_swap_consent"]
+        ),
         "CONSENT_REQUIRED",
         "Face swap consent is required."
       ),
@@ -42,7 +43,8 @@ import Testing
         "NOT_ENOUGH_CREDITS",
         "Not enough credits: this job costs 2, the balance is 1."
       ),
-    ])
+    ]
+  )
   func words(refusal: Refusal, reason: String, message: String) {
     #expect(refusal.reason == reason)
     #expect(refusal.message == message)
@@ -68,7 +70,8 @@ import Testing
         {"code":"consent_required","message":"Face swap consent is required.",\
         "required_consents":["face_swap_consent","deepfake_awareness_consent"],\
         "missing_consents":["face_swap_consent"]}
-        """)
+        """
+    )
   }
 
   @Test("Extras are JSON objects")

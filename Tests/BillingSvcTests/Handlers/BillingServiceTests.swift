@@ -25,8 +25,11 @@ import Testing
     let loop = group.next()
     try await BillingFixture.run { billing in
       let service = BillingService(
-        store: billing.store, ids: UUIDv7(), allowsMockEvents: allowsMockEvents,
-        logger: Logger(label: "billing tests"))
+        store: billing.store,
+        ids: UUIDv7(),
+        allowsMockEvents: allowsMockEvents,
+        logger: Logger(label: "billing tests")
+      )
       let subject = Subject(service: service) { user, role, address in
         var block = HeaderBlock()
         if let user {
@@ -36,8 +39,12 @@ import Testing
         }
         if let address { block.append("x-oneshot-client-address", address) }
         return ServerContext(
-          method: Billing.BillingServiceMethods.getCredits, caller: "edge",
-          metadata: Metadata(block), deadline: .now + .seconds(10), loop: loop)
+          method: Billing.BillingServiceMethods.getCredits,
+          caller: "edge",
+          metadata: Metadata(block),
+          deadline: .now + .seconds(10),
+          loop: loop
+        )
       }
       try await body(subject)
     }
@@ -46,7 +53,11 @@ import Testing
 
   private func holdRequest(_ user: UserID, maxSide: Int32? = nil) -> Billing.HoldCreditsRequest {
     Billing.HoldCreditsRequest(
-      jobId: "\(JobID(UUID()))", userId: "\(user)", jobType: "upscale", maxSide: maxSide)
+      jobId: "\(JobID(UUID()))",
+      userId: "\(user)",
+      jobType: "upscale",
+      maxSide: maxSide
+    )
   }
 
   @Test("A hold answers the cost, the balance and the plan")
@@ -54,7 +65,9 @@ import Testing
     try await run { subject in
       let user = BillingFixture.newUser()
       let answer = try await subject.service.holdCredits(
-        holdRequest(user), context: subject.context())
+        holdRequest(user),
+        context: subject.context()
+      )
       #expect(answer.state == .held)
       #expect(answer.creditsCost == 1)
       #expect(answer.balance == 9)
@@ -62,7 +75,9 @@ import Testing
       #expect(answer.entitlements?.limits?.maxSide == 512)
       #expect(answer.entitlements?.subscriptionStatus == "inactive")
       let credits = try await subject.service.getCredits(
-        Billing.GetCreditsRequest(), context: subject.context(user))
+        Billing.GetCreditsRequest(),
+        context: subject.context(user)
+      )
       #expect(credits.balance == 9)
       #expect(credits.held == 1)
       #expect(credits.holds.map(\.jobId) == [answer.jobId])
@@ -74,7 +89,9 @@ import Testing
     try await run { subject in
       let error = await #expect(throws: ServiceError.self) {
         try await subject.service.holdCredits(
-          holdRequest(BillingFixture.newUser(), maxSide: 1_024), context: subject.context())
+          holdRequest(BillingFixture.newUser(), maxSide: 1_024),
+          context: subject.context()
+        )
       }
       #expect(error?.reason == "PARAMETER_VIOLATION")
       #expect(error?.message == "Parameter 'max_side' value 1024 exceeds plan limit of 512")
@@ -94,12 +111,15 @@ import Testing
       #expect(spent.changed)
       let released = try await subject.service.releaseHold(
         Billing.ReleaseHoldRequest(jobId: hold.jobId, userId: hold.userId, reason: .failed),
-        context: subject.context())
+        context: subject.context()
+      )
       #expect(released.state == .captured)
       #expect(released.creditsReleased == 0)
       #expect(!released.changed)
       let unknown = Billing.CaptureHoldRequest(
-        jobId: "\(JobID(UUID()))", userId: hold.userId)
+        jobId: "\(JobID(UUID()))",
+        userId: hold.userId
+      )
       let error = await #expect(throws: ServiceError.self) {
         try await subject.service.captureHold(unknown, context: subject.context())
       }
@@ -111,7 +131,9 @@ import Testing
   func plans() async throws {
     try await run { subject in
       let answer = try await subject.service.listPlans(
-        Billing.ListPlansRequest(), context: subject.context())
+        Billing.ListPlansRequest(),
+        context: subject.context()
+      )
       #expect(answer.plans.map(\.code) == ["free", "pro", "premium"])
       #expect(answer.plans.map(\.creditsIncluded) == [0, 50, 200])
       #expect(answer.plans.map(\.consumesCredits) == [true, false, false])
@@ -126,8 +148,11 @@ import Testing
     try await run { subject in
       let user = BillingFixture.newUser()
       let request = Billing.MockEventRequest(
-        eventType: "subscription_created", userId: "\(user)", productId: "pro_monthly",
-        eventId: "mock_evt_789")
+        eventType: "subscription_created",
+        userId: "\(user)",
+        productId: "pro_monthly",
+        eventId: "mock_evt_789"
+      )
       let local = subject.context(nil, "user", "127.0.0.1")
       let first = try await subject.service.mockEvent(request, context: local)
       #expect(first.status == "success")
@@ -138,7 +163,9 @@ import Testing
       let second = try await subject.service.mockEvent(request, context: local)
       #expect(second.webhookResponse?.duplicate == true)
       let plan = try await subject.service.getEntitlements(
-        Billing.GetEntitlementsRequest(userId: "\(user)"), context: subject.context())
+        Billing.GetEntitlementsRequest(userId: "\(user)"),
+        context: subject.context()
+      )
       #expect(plan.entitlements?.planCode == "pro")
       #expect(plan.entitlements?.subscriptionStatus == "active")
       #expect(plan.entitlements?.expiresAt != nil)
@@ -149,24 +176,33 @@ import Testing
   @Test("Users elsewhere make no mock events, and nobody does where they are off")
   func mockEventRefused() async throws {
     let request = Billing.MockEventRequest(
-      eventType: "subscription_created", userId: "\(UserID(UUID()))", productId: "pro_monthly")
+      eventType: "subscription_created",
+      userId: "\(UserID(UUID()))",
+      productId: "pro_monthly"
+    )
     try await run { subject in
       let user = BillingFixture.newUser()
       for address in ["192.0.2.1", nil] {
         let error = await #expect(throws: ServiceError.self) {
           try await subject.service.mockEvent(
-            request, context: subject.context(user, "user", address))
+            request,
+            context: subject.context(user, "user", address)
+          )
         }
         #expect(error?.reason == "PERMISSION_DENIED")
       }
       let byOperator = try await subject.service.mockEvent(
-        request, context: subject.context(user, "admin", "192.0.2.1"))
+        request,
+        context: subject.context(user, "admin", "192.0.2.1")
+      )
       #expect(byOperator.webhookResponse?.processed == true)
     }
     try await run(allowsMockEvents: false) { subject in
       let error = await #expect(throws: ServiceError.self) {
         try await subject.service.mockEvent(
-          request, context: subject.context(nil, "user", "127.0.0.1"))
+          request,
+          context: subject.context(nil, "user", "127.0.0.1")
+        )
       }
       #expect(error?.code == .notFound)
     }
@@ -183,21 +219,27 @@ import Testing
           "job_id",
           {
             _ = try await subject.service.holdCredits(
-              Billing.HoldCreditsRequest(jobId: "1", userId: user, jobType: "x"), context: context)
+              Billing.HoldCreditsRequest(jobId: "1", userId: user, jobType: "x"),
+              context: context
+            )
           }
         ),
         (
           "user_id",
           {
             _ = try await subject.service.captureHold(
-              Billing.CaptureHoldRequest(jobId: job, userId: "me"), context: context)
+              Billing.CaptureHoldRequest(jobId: job, userId: "me"),
+              context: context
+            )
           }
         ),
         (
           "reason",
           {
             _ = try await subject.service.releaseHold(
-              Billing.ReleaseHoldRequest(jobId: job, userId: user), context: context)
+              Billing.ReleaseHoldRequest(jobId: job, userId: user),
+              context: context
+            )
           }
         ),
         (
@@ -205,7 +247,13 @@ import Testing
           {
             _ = try await subject.service.grantCredits(
               Billing.GrantCreditsRequest(
-                userId: user, amount: -5, kind: .bonus, reference: "gift"), context: context)
+                userId: user,
+                amount: -5,
+                kind: .bonus,
+                reference: "gift"
+              ),
+              context: context
+            )
           }
         ),
         (
@@ -213,7 +261,8 @@ import Testing
           {
             _ = try await subject.service.grantCredits(
               Billing.GrantCreditsRequest(userId: user, amount: 5, kind: .bonus),
-              context: context)
+              context: context
+            )
           }
         ),
       ]

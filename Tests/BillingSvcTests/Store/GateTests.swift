@@ -17,7 +17,8 @@ import Testing
       let midnight = BillingFixture.noon.addingTimeInterval(12 * 3_600)
       #expect(
         try await billing.store.hold(BillingFixture.request(of: user)).refusal
-          == .daily(used: 5, limit: 5, resetsAt: midnight, secondsLeft: 12 * 3_600))
+          == .daily(used: 5, limit: 5, resetsAt: midnight, secondsLeft: 12 * 3_600)
+      )
       billing.clock.advance(by: .seconds(12 * 3_600 - 1))
       #expect(try await billing.store.hold(BillingFixture.request(of: user)).admission == nil)
       billing.clock.advance(by: .seconds(1))
@@ -48,7 +49,8 @@ import Testing
       _ = try await billing.store.hold(BillingFixture.request(of: user))
       #expect(
         try await billing.store.hold(BillingFixture.request(of: user)).refusal
-          == .concurrent(running: 2, limit: 2))
+          == .concurrent(running: 2, limit: 2)
+      )
       _ = try await billing.store.capture(first.job, of: user)
       #expect(try await billing.store.hold(BillingFixture.request(of: user)).admission != nil)
     }
@@ -84,7 +86,13 @@ import Testing
       for (maxSide, features, given, expected) in cases {
         let outcome = try await billing.store.hold(
           BillingFixture.request(
-            of: user, type: "face_swap", maxSide: maxSide, features: features, consents: given))
+            of: user,
+            type: "face_swap",
+            maxSide: maxSide,
+            features: features,
+            consents: given
+          )
+        )
         #expect(outcome == .refused(expected))
       }
     }
@@ -96,9 +104,14 @@ import Testing
       ("free", Int32(5), Int32(2), Int32(512), Int32(0), true),
       ("pro", 50, 5, 1_024, 1, false),
       ("premium", 200, 10, 2_048, 2, false),
-    ])
+    ]
+  )
   func plans(
-    code: String, daily: Int32, concurrent: Int32, maxSide: Int32, queueClass: Int32,
+    code: String,
+    daily: Int32,
+    concurrent: Int32,
+    maxSide: Int32,
+    queueClass: Int32,
     consumesCredits: Bool
   ) async throws {
     try await BillingFixture.run { billing in
@@ -108,7 +121,8 @@ import Testing
       #expect(entitlements.planCode == code)
       #expect(
         entitlements.limits
-          == PlanLimits(dailyJobs: daily, concurrentJobs: concurrent, maxSide: maxSide))
+          == PlanLimits(dailyJobs: daily, concurrentJobs: concurrent, maxSide: maxSide)
+      )
       #expect(entitlements.queueClass == queueClass)
       #expect(entitlements.consumesCredits == consumesCredits)
       #expect(entitlements.isSubscribed == (code != "free"))

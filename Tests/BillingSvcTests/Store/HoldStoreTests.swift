@@ -18,14 +18,20 @@ import Testing
     }
   }
 
-  @Test("A hold moves the cost from the balance to the held credits", arguments: [
-    ("face_restore", Int64(1)), ("face_swap", 2), ("upscale", 1), ("hair_tryon", 1),
-  ])
+  @Test(
+    "A hold moves the cost from the balance to the held credits",
+    arguments: [
+      ("face_restore", Int64(1)), ("face_swap", 2), ("upscale", 1), ("hair_tryon", 1),
+    ]
+  )
   func costs(type: String, cost: Int64) async throws {
     try await BillingFixture.run { billing in
       let user = BillingFixture.newUser()
       let request = BillingFixture.request(
-        of: user, type: type, consents: ["face_swap_consent", "deepfake_awareness_consent"])
+        of: user,
+        type: type,
+        consents: ["face_swap_consent", "deepfake_awareness_consent"]
+      )
       let admission = try #require(try await billing.store.hold(request).admission)
       #expect(admission.amount == cost)
       #expect(admission.balance == 10 - cost)
@@ -59,7 +65,9 @@ import Testing
     try await BillingFixture.run(startingCredits: 7, connections: 8) { billing in
       try await billing.store.apply(
         try PlanOverrides(
-          parsing: "{\"free\": {\"daily_jobs\": 1000, \"concurrent_jobs\": 1000}}"))
+          parsing: "{\"free\": {\"daily_jobs\": 1000, \"concurrent_jobs\": 1000}}"
+        )
+      )
       let user = BillingFixture.newUser()
       let outcomes = try await inParallel(count: 60) {
         try await billing.store.hold(BillingFixture.request(of: user))
@@ -87,7 +95,11 @@ import Testing
         case 4: _ = try await billing.store.credits(of: user)
         default:
           _ = try await billing.store.grant(
-            3, to: user, kind: .bonus, reference: "gift \(number % 5)")
+            3,
+            to: user,
+            kind: .bonus,
+            reference: "gift \(number % 5)"
+          )
         }
       }
       #expect(try await billing.store.violations() == [])

@@ -18,13 +18,16 @@ import Testing
     }
   }
 
-  @Test("Entries cannot be changed or removed", arguments: [
-    "UPDATE ledger_entry SET amount = 0",
-    "DELETE FROM ledger_entry",
-    "TRUNCATE ledger_entry CASCADE",
-    "UPDATE ledger_transaction SET kind = 'bonus'",
-    "DELETE FROM ledger_transaction",
-  ])
+  @Test(
+    "Entries cannot be changed or removed",
+    arguments: [
+      "UPDATE ledger_entry SET amount = 0",
+      "DELETE FROM ledger_entry",
+      "TRUNCATE ledger_entry CASCADE",
+      "UPDATE ledger_transaction SET kind = 'bonus'",
+      "DELETE FROM ledger_transaction",
+    ]
+  )
   func appendOnly(sql: String) async throws {
     try await BillingFixture.run { billing in
       _ = try await billing.store.credits(of: BillingFixture.newUser())
@@ -49,7 +52,8 @@ import Testing
           INSERT INTO ledger_entry (transaction_id, account_id, amount)
           SELECT added.id, a.id, 5 FROM added, ledger_account a
           WHERE a.owner_id = \(user.uuid) AND a.kind = 'available'
-          """)
+          """
+        )
       }
       #expect(error?.constraint == "transaction_balanced")
       #expect(try await billing.store.credits(of: user).balance == 10)
@@ -66,7 +70,8 @@ import Testing
           """
           SELECT post_transfer('bonus', 'overdraft', \(user.uuid), NULL, a.id, 3, 11, now())
           FROM ledger_account a WHERE a.owner_id = \(user.uuid) AND a.kind = 'available'
-          """)
+          """
+        )
       }
       #expect(error?.constraint == "balance_not_negative")
     }
@@ -80,21 +85,25 @@ import Testing
       _ = try await billing.store.hold(request)
       #expect(try await billing.store.violations() == [])
       _ = try await billing.database.query(
-        "UPDATE ledger_account SET balance = 99 WHERE owner_id = \(user.uuid) AND kind = 'held'")
+        "UPDATE ledger_account SET balance = 99 WHERE owner_id = \(user.uuid) AND kind = 'held'"
+      )
       _ = try await billing.database.query(
         """
         UPDATE credit_hold SET state = 'captured', settled_at = now()
         WHERE job_id = \(request.job.uuid)
-        """)
+        """
+      )
       let found = Set(try await billing.store.violations().map(\.invariant))
       #expect(found.contains("balance_differs_from_entries"))
       #expect(found.contains("held_differs_from_holds"))
       #expect(found.contains("settlement_differs_from_hold"))
       // Mended, so that the fixture's own check passes.
       _ = try await billing.database.query(
-        "UPDATE ledger_account SET balance = 1 WHERE owner_id = \(user.uuid) AND kind = 'held'")
+        "UPDATE ledger_account SET balance = 1 WHERE owner_id = \(user.uuid) AND kind = 'held'"
+      )
       _ = try await billing.database.query(
-        "UPDATE credit_hold SET state = 'held', settled_at = NULL")
+        "UPDATE credit_hold SET state = 'held', settled_at = NULL"
+      )
     }
   }
 
@@ -102,14 +111,16 @@ import Testing
   func overrides() async throws {
     try await BillingFixture.run { billing in
       try await billing.store.apply(
-        try PlanOverrides(parsing: "{\"free\": {\"daily_jobs\": 77, \"max_side\": 99}}"))
+        try PlanOverrides(parsing: "{\"free\": {\"daily_jobs\": 77, \"max_side\": 99}}")
+      )
       let changed = try await billing.store.plans()[0]
       #expect(changed.limits == PlanLimits(dailyJobs: 77, concurrentJobs: 2, maxSide: 99))
       try await billing.store.apply(PlanOverrides())
       let restored = try await billing.store.plans()
       #expect(restored.map(\.code) == ["free", "pro", "premium"])
       #expect(
-        restored[0].limits == PlanLimits(dailyJobs: 5, concurrentJobs: 2, maxSide: 512))
+        restored[0].limits == PlanLimits(dailyJobs: 5, concurrentJobs: 2, maxSide: 512)
+      )
       #expect(try await billing.store.jobCosts().map(\.credits) == [1, 2, 1])
     }
   }

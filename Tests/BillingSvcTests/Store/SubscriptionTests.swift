@@ -14,7 +14,12 @@ import Testing
     expiresAt: Date? = nil
   ) -> SubscriptionEvent {
     var event = SubscriptionEvent.mock(
-      id: id, type: type, user: user, productID: product, expiresAt: expiresAt)
+      id: id,
+      type: type,
+      user: user,
+      productID: product,
+      expiresAt: expiresAt
+    )
     event.occurredAt = time
     return event
   }
@@ -75,7 +80,9 @@ import Testing
       try await billing.subscribe(user)
       #expect(try await billing.store.entitlements(of: user).0.planCode == "pro")
       _ = try await billing.store.receive(
-        event("subscription_cancelled", of: user), payload: "{}")
+        event("subscription_cancelled", of: user),
+        payload: "{}"
+      )
       #expect(try await billing.store.entitlements(of: user).0.planCode == "free")
     }
   }
@@ -107,28 +114,37 @@ import Testing
       let user = BillingFixture.newUser()
       let noon = BillingFixture.noon
       _ = try await billing.store.receive(
-        event("subscription_created", of: user, at: noon), payload: "{}")
+        event("subscription_created", of: user, at: noon),
+        payload: "{}"
+      )
       let late = try await billing.store.receive(
         event("subscription_cancelled", of: user, at: noon.addingTimeInterval(-60)),
-        payload: "{}")
+        payload: "{}"
+      )
       #expect(late == EventReceipt(isProcessed: false, isDuplicate: false, outcome: "out_of_order"))
       #expect(try await billing.store.entitlements(of: user).0.planCode == "pro")
     }
   }
 
-  @Test("Events without an effect are stored and answered", arguments: [
-    ("billing_issue", "pro_monthly", "ignored_type"),
-    ("subscription_created", "gold_weekly", "unknown_product"),
-    ("subscription_cancelled", "pro_monthly", "unknown_subscription"),
-  ])
+  @Test(
+    "Events without an effect are stored and answered",
+    arguments: [
+      ("billing_issue", "pro_monthly", "ignored_type"),
+      ("subscription_created", "gold_weekly", "unknown_product"),
+      ("subscription_cancelled", "pro_monthly", "unknown_subscription"),
+    ]
+  )
   func withoutEffect(type: String, product: String, outcome: String) async throws {
     try await BillingFixture.run { billing in
       let user = BillingFixture.newUser()
       let receipt = try await billing.store.receive(
-        event(type, of: user, product: product), payload: "{\"a\":1}")
+        event(type, of: user, product: product),
+        payload: "{\"a\":1}"
+      )
       #expect(receipt == EventReceipt(isProcessed: false, isDuplicate: false, outcome: outcome))
       let stored = try await billing.database.query(
-        "SELECT count(*) FROM webhook_inbox WHERE outcome = \(outcome)")
+        "SELECT count(*) FROM webhook_inbox WHERE outcome = \(outcome)"
+      )
       #expect(try stored[0].decode(at: 0, as: Int.self) == 1)
     }
   }

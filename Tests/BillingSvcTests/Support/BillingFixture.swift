@@ -25,21 +25,28 @@ struct BillingFixture {
   ) async throws {
     let url = try #require(
       ProcessInfo.processInfo.environment["ONESHOT_TEST_DATABASE_URL"],
-      "set ONESHOT_TEST_DATABASE_URL, or run make test")
+      "set ONESHOT_TEST_DATABASE_URL, or run make test"
+    )
     let schema = "billing_\(UUID().uuidString.lowercased().replacingOccurrences(of: "-", with: ""))"
     let group = try EventLoopGroup(count: 1)
     var configuration = PostgresConfiguration(url: url, searchPath: schema)
     configuration.limits.connectionsPerLoop = connections
     let database = try PostgresClient(
-      configuration, group: group, logger: Logger(label: "billing tests"))
+      configuration,
+      group: group,
+      logger: Logger(label: "billing tests")
+    )
     try await database.migrate(schema: schema, migrations: BillingStore.migrations)
     let clock = ManualWallClock(noon)
     let settings = BillingStore.Settings(
-      startingCredits: startingCredits, holdLifetime: holdLifetime)
+      startingCredits: startingCredits,
+      holdLifetime: holdLifetime
+    )
     let fixture = BillingFixture(
       store: BillingStore(database: database, settings: settings, clock: clock),
       clock: clock,
-      database: database)
+      database: database
+    )
     do {
       try await body(fixture)
       #expect(try await fixture.store.violations() == [])
@@ -61,8 +68,13 @@ struct BillingFixture {
     consents: [String] = []
   ) -> AdmissionRequest {
     AdmissionRequest(
-      job: job, user: user, jobType: type, maxSide: maxSide, features: features,
-      consents: consents)
+      job: job,
+      user: user,
+      jobType: type,
+      maxSide: maxSide,
+      features: features,
+      consents: consents
+    )
   }
 
   static func newUser() -> UserID { UserID(UUID()) }
@@ -70,8 +82,12 @@ struct BillingFixture {
   /// Makes the user a subscriber of the monthly product.
   func subscribe(_ user: UserID, to plan: String = "pro") async throws {
     let event = SubscriptionEvent.mock(
-      id: UUID().uuidString, type: "subscription_created", user: user,
-      productID: "\(plan)_monthly", expiresAt: nil)
+      id: UUID().uuidString,
+      type: "subscription_created",
+      user: user,
+      productID: "\(plan)_monthly",
+      expiresAt: nil
+    )
     let receipt = try await store.receive(event, payload: "{}")
     #expect(receipt.isProcessed)
   }
