@@ -73,7 +73,8 @@ package struct FieldInfo: Sendable {
   /// Bytes from the start of the C struct to the count (`Int`, lists and maps) or to the case.
   ///
   /// The case (`UInt32`) of oneof members and of `optional` scalars equals ``number`` when the field
-  /// is set. Nil for singular messages outside oneofs and for fields without presence.
+  /// is set; key and value of a map's entry have one, too. Nil for singular messages outside oneofs and
+  /// for other fields without presence.
   package internal(set) var quantifierOffset: Int?
 
   package init(

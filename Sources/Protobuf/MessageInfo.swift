@@ -134,8 +134,8 @@ extension FieldInfo {
   fileprivate mutating func place(_ c: ProtobufCFieldDescriptor) {
     precondition(c.id == UInt32(number), "\(name): generated Swift and C differ; run make generate")
     offset = Int(c.offset)
-    // Entries of maps have a case in C only.
-    let hasCase = hasPresence && c.flags & UInt32(PROTOBUF_C_FIELD_FLAG_ONEOF.rawValue) != 0
+    // Key and value of a map's entry have a case in C although they have no presence.
+    let hasCase = c.flags & UInt32(PROTOBUF_C_FIELD_FLAG_ONEOF.rawValue) != 0
     let isList = c.label == PROTOBUF_C_LABEL_REPEATED
     quantifierOffset = hasCase || isList ? Int(c.quantifier_offset) : nil
   }
