@@ -21,3 +21,15 @@ extension UnsafeRawPointer {
   /// Reads a pointer: a message, or the elements of a list.
   func loadPointer() -> UnsafeRawPointer? { load(as: UnsafeRawPointer?.self) }
 }
+
+extension FieldPlan {
+  /// Notes in the message that a singular field is set, where the message keeps a note of it.
+  func markSet(in message: UnsafeMutableRawPointer) {
+    guard quantifierOffset >= 0 else { return }
+    message.storeBytes(
+      of: UInt32(info.number),
+      toByteOffset: quantifierOffset,
+      as: UInt32.self
+    )
+  }
+}

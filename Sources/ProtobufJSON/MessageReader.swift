@@ -107,13 +107,7 @@ struct MessageReader {
     case .map: try readMap(value, field, into: message, depth: depth, arena)
     case .implicit, .explicit:
       try readValue(value, field, at: message + field.offset, depth: depth, arena)
-      if field.quantifierOffset >= 0 {
-        message.storeBytes(
-          of: UInt32(field.info.number),
-          toByteOffset: field.quantifierOffset,
-          as: UInt32.self
-        )
-      }
+      field.markSet(in: message)
     }
   }
 
@@ -210,6 +204,8 @@ struct MessageReader {
       throw TranscodingError(.invalidValue, "A value of a map must not be null.")
     }
     try readValue(value, valueField, at: entry + valueField.offset, depth: depth, arena)
+    keyField.markSet(in: entry)
+    valueField.markSet(in: entry)
     return entry
   }
 

@@ -107,7 +107,7 @@ package struct RequestMessage: ~Copyable {
       } else {
         let child = arena.allocateMessage(reader.schema.child(of: field).info)
         place.storeBytes(of: child, as: UnsafeMutableRawPointer.self)
-        mark(field, in: message)
+        field.markSet(in: message)
         message = child
       }
     }
@@ -119,14 +119,8 @@ package struct RequestMessage: ~Copyable {
         throw TranscodingError(.invalidValue, "It is given more than once.")
       }
       try setValue(value, field, at: message + field.offset)
-      mark(field, in: message)
+      field.markSet(in: message)
     }
-  }
-
-  private func mark(_ field: FieldPlan, in message: UnsafeMutableRawPointer) {
-    guard field.quantifierOffset >= 0 else { return }
-    let number = UInt32(field.info.number)
-    message.storeBytes(of: number, toByteOffset: field.quantifierOffset, as: UInt32.self)
   }
 
   private func setList(

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Scalars in JSON")
 struct ScalarJSONTests {
-  private let name = "oneshot.testing.v1.Scalars"
+  private let name = "oneshot.sample.v1.Scalars"
 
   @Test("Accepted forms print in the standard one", arguments: [
     (#"{"int32Value":1e2}"#, #"{"int32Value":100}"#),

@@ -6,9 +6,9 @@ import TestProtos
 /// Reads and prints messages by name, as the edge does.
 struct TranscodingFixture {
   static let schema = JSONSchema(roots: [
-    Testing.Scalars.info, Testing.Optionals.info, Testing.Lists.info, Testing.Maps.info,
-    Testing.Choices.info, Testing.Tree.info, Testing.WellKnown.info, Testing.Names.info,
-    Testing.Options.info, GoogleProtobuf.`Any`.info, GoogleProtobuf.FieldMask.info,
+    Sample.Scalars.info, Sample.Optionals.info, Sample.Lists.info, Sample.Maps.info,
+    Sample.Choices.info, Sample.Tree.info, Sample.WellKnown.info, Sample.Names.info,
+    Sample.Options.info, GoogleProtobuf.AnyMessage.info, GoogleProtobuf.FieldMask.info,
     GoogleProtobuf.ListValue.info, GoogleProtobuf.Empty.info, GoogleProtobuf.DoubleValue.info,
     GoogleProtobuf.FloatValue.info, GoogleProtobuf.Int64Value.info, GoogleProtobuf.UInt64Value.info,
     GoogleProtobuf.Int32Value.info, GoogleProtobuf.UInt32Value.info, GoogleProtobuf.BoolValue.info,

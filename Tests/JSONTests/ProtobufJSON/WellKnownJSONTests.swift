@@ -9,7 +9,7 @@ struct WellKnownJSONTests {
     try TranscodingFixture().roundTrip(type, json)
   }
 
-  private let message = "oneshot.testing.v1.WellKnown"
+  private let message = "oneshot.sample.v1.WellKnown"
 
   @Test("Times of every offset print in UTC", arguments: [
     ("2030-01-01T05:30:00+05:30", "2030-01-01T00:00:00Z"),
@@ -90,15 +90,15 @@ struct WellKnownJSONTests {
     let fixture = try TranscodingFixture()
     let infinite = GoogleProtobuf.Value(kind: .numberValue(.infinity))
     #expect(throws: TranscodingError.self) {
-      try fixture.print(Testing.WellKnown(value: infinite))
+      try fixture.print(Sample.WellKnown(value: infinite))
     }
     #expect(throws: TranscodingError.self) {
-      try fixture.print(Testing.WellKnown(value: GoogleProtobuf.Value()))
+      try fixture.print(Sample.WellKnown(value: GoogleProtobuf.Value()))
     }
     let late = GoogleProtobuf.Timestamp(seconds: 253_402_300_800)
-    #expect(throws: TranscodingError.self) { try fixture.print(Testing.WellKnown(at: late)) }
+    #expect(throws: TranscodingError.self) { try fixture.print(Sample.WellKnown(at: late)) }
     let mixed = GoogleProtobuf.Duration(seconds: 1, nanos: -1)
-    #expect(throws: TranscodingError.self) { try fixture.print(Testing.WellKnown(length: mixed)) }
+    #expect(throws: TranscodingError.self) { try fixture.print(Sample.WellKnown(length: mixed)) }
   }
 
   @Test("Wrappers are their bare values", arguments: [
@@ -137,9 +137,9 @@ struct WellKnownJSONTests {
   func anything() throws {
     let name = "google.protobuf.Any"
     let prefix = #"{"@type":"type.googleapis.com/"#
-    let plain = prefix + #"oneshot.testing.v1.Optionals","number":3}"#
+    let plain = prefix + #"oneshot.sample.v1.Optionals","number":3}"#
     #expect(try roundTrip(name, plain) == plain)
-    let moved = #"{"number":3,"@type":"type.googleapis.com/oneshot.testing.v1.Optionals"}"#
+    let moved = #"{"number":3,"@type":"type.googleapis.com/oneshot.sample.v1.Optionals"}"#
     #expect(try roundTrip(name, moved) == plain)
     let special = prefix + #"google.protobuf.Duration","value":"1.500s"}"#
     #expect(try roundTrip(name, special) == special)
@@ -152,8 +152,8 @@ struct WellKnownJSONTests {
 
   @Test("Any of an unknown type, or without one, is refused", arguments: [
     #"{"@type":"type.googleapis.com/no.Such"}"#, #"{"number":1}"#,
-    #"{"@type":"oneshot.testing.v1.Optionals"}"#,
-    #"{"@type":"type.googleapis.com/oneshot.testing.v1.Optionals","zzz":1}"#,
+    #"{"@type":"oneshot.sample.v1.Optionals"}"#,
+    #"{"@type":"type.googleapis.com/oneshot.sample.v1.Optionals","zzz":1}"#,
     #"{"@type":"type.googleapis.com/google.protobuf.Duration"}"#, #"{"@type":1}"#, "[]",
   ])
   func badAny(json: String) throws {
