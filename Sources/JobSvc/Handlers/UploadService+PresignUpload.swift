@@ -21,7 +21,7 @@ extension UploadService {
         .upload(
           key: key,
           contentType: request.contentType,
-          maxBytes: Int(settings.maxBytes),
+          maxBytes: settings.maxBytes,
           lifetime: settings.lifetime
         )
       )

@@ -22,7 +22,7 @@ final class MemoryStore: ObjectStore {
 
   func head(_ key: String) async throws(ObjectStoreError) -> ObjectInfo? {
     objects.withLock { $0[key] }.map {
-      ObjectInfo(size: Int64($0.bytes.count), contentType: $0.contentType)
+      ObjectInfo(size: $0.bytes.count, contentType: $0.contentType)
     }
   }
 
