@@ -40,7 +40,7 @@ struct RPCFixture {
   ) -> MethodDescriptor {
     MethodDescriptor(
       service: "test.Service", method: name, kind: kind, allowedCallers: allow,
-      noSideEffects: noSideEffects, defaultTimeoutMilliseconds: 5_000, requestType: "bytes",
+      noSideEffects: noSideEffects, defaultTimeoutMilliseconds: 60_000, requestType: "bytes",
       responseType: "bytes")
   }
 
