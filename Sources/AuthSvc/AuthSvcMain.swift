@@ -1,4 +1,4 @@
-internal import EventLoop
+internal import Foundation
 internal import OneShotAPI
 internal import RPC
 internal import ServiceKit
@@ -18,7 +18,9 @@ enum AuthSvcMain {
       )
       let service = AuthService(
         store: store,
-        passwords: try PasswordHasher(maxRunning: app.group.loops.count),
+        passwords: try PasswordHasher(
+          maxRunning: ProcessInfo.processInfo.activeProcessorCount
+        ),
         tokens: try await TokenIssuer(
           privateKeyPEM: configuration.privateKeyPEM,
           lifetime: configuration.accessTokenLifetime,

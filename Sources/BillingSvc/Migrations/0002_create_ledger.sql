@@ -151,6 +151,21 @@ BEGIN
   END IF;
 END $$;
 
+-- The spendable credits of a user. Opens the accounts of a user who has none; locks nothing else.
+CREATE FUNCTION balance_of(p_user uuid, p_starting bigint, p_now timestamptz) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+  v_balance bigint;
+BEGIN
+  SELECT balance INTO v_balance FROM ledger_account
+  WHERE owner_id = p_user AND kind = 'available';
+  IF v_balance IS NULL THEN
+    SELECT available INTO v_balance
+    FROM lock_accounts(p_user, p_starting, coalesce(p_now, clock_timestamp()));
+  END IF;
+  RETURN v_balance;
+END $$;
+
 -- Adds credits to a user's balance, once per reference.
 CREATE FUNCTION grant_credits(
   p_user uuid, p_kind text, p_reference text, p_amount bigint, p_starting bigint, p_now timestamptz,

@@ -31,7 +31,7 @@ extension BillingStore {
   /// The user's credits; opens the account of a user who has none.
   func credits(of user: UserID) async throws -> Credits {
     let results = try await batch([
-      openAccount(of: user),
+      "SELECT balance_of(\(user.uuid), \(settings.startingCredits), \(now))",
       """
       SELECT h.balance FROM ledger_account h
       WHERE h.owner_id = \(user.uuid) AND h.kind = 'held'
@@ -97,18 +97,6 @@ extension BillingStore {
     }
   }
 
-  /// Reads the balance and, for a user without an account, opens one.
-  ///
-  /// The lock of the opening function is only taken when the account is missing.
-  func openAccount(of user: UserID) -> PostgresQuery {
-    """
-    SELECT coalesce(
-      (SELECT a.balance FROM ledger_account a
-       WHERE a.owner_id = \(user.uuid) AND a.kind = 'available'),
-      (SELECT l.available FROM lock_accounts(
-         \(user.uuid), \(settings.startingCredits), coalesce(\(now), clock_timestamp())) l))
-    """
-  }
 }
 
 /// One invariant of the ledger that does not hold.

@@ -55,20 +55,19 @@ extension BillingStore {
 
   /// The plan in force and the spendable credits; opens the account of a user who has none.
   func entitlements(of user: UserID) async throws -> (Entitlements, balance: Int64) {
-    let results = try await batch([
-      openAccount(of: user),
+    let rows = try await query(
       """
-      SELECT p.code, p.daily_jobs, p.concurrent_jobs, p.max_side, p.queue_class, p.watermark,
+      SELECT balance_of(\(user.uuid), \(settings.startingCredits), \(now)),
+             p.code, p.daily_jobs, p.concurrent_jobs, p.max_side, p.queue_class, p.watermark,
              p.nsfw_mode, p.face_swap_consents, p.consumes_credits, p.features, e.expires_at
       FROM entitlement_at(\(user.uuid), coalesce(\(now), clock_timestamp())) e
       JOIN effective_plan p ON p.code = e.plan_code
-      """,
-    ])
-    guard results.count == 2, let account = results[0].first, let row = results[1].first else {
-      throw UnexpectedRow(description: "entitlements: no row")
-    }
+      """
+    )
+    guard let row = rows.first else { throw UnexpectedRow(description: "entitlements: no row") }
     var columns = ColumnReader(row)
-    return (try Entitlements(&columns), try account.decode(at: 0))
+    let balance: Int64 = try columns.next()
+    return (try Entitlements(&columns), balance)
   }
 
   /// Today's jobs and the unfinished ones.

@@ -1,4 +1,5 @@
 import Foundation
+import OneShotAPI
 import Testing
 
 @testable import BillingSvc
@@ -48,6 +49,18 @@ import Testing
   func words(refusal: Refusal, reason: String, message: String) {
     #expect(refusal.reason == reason)
     #expect(refusal.message == message)
+  }
+
+  @Test("Every reason is on the public list")
+  func listed() {
+    let listed = Set(ErrorReasons.all.map(\.name))
+    let refusals: [Refusal] = [
+      .consent(required: [], missing: []), .feature, .maxSide(requested: 1, limit: 0),
+      .daily(used: 0, limit: 0, resetsAt: Self.midnight, secondsLeft: 0),
+      .concurrent(running: 0, limit: 0), .credits(cost: 0, balance: 0), .ended(.released),
+      .otherOwner,
+    ]
+    for refusal in refusals { #expect(listed.contains(refusal.reason)) }
   }
 
   @Test("A daily limit says when the day ends, a missing plan says nothing of time")
