@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// One C library is imported by exactly one Swift module: release builds see libc headers through
-// whichever C module is loaded first, so two of them in one module break there (docs/decisions).
+// One C library is imported by exactly one Swift module: release builds see libc's headers through
+// whichever C module was loaded first, so two of them in one module break there.
 
 /// What every Swift target is compiled with.
 let strict: [SwiftSetting] = [
@@ -15,10 +15,194 @@ let strict: [SwiftSetting] = [
 /// What every C target is compiled with.
 let strictC: [CSetting] = [.treatAllWarnings(as: .error)]
 
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let lifecycle: Target.Dependency = .product(
+  name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
+let arguments: Target.Dependency = .product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+/// A module of ours.
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// One service.
+func service(
+  _ name: String,
+  _ dependencies: [Target.Dependency] = [],
+  resources: [Resource] = []
+) -> Target {
+  .executableTarget(
+    name: name,
+    dependencies: ["ServiceKit", "OneShotAPI", "RPC", "EventLoop", "Protobuf", log, metrics]
+      + dependencies,
+    resources: resources,
+    swiftSettings: strict)
+}
+
+/// The tests of one module.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, swiftSettings: strict)
+}
+
+/// C libraries, each behind a module map and the shim that Swift needs.
+let cLibraries: [Target] = [
+  .systemLibrary(name: "CUV", pkgConfig: "libuv"),
+  .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2"),
+  .systemLibrary(name: "COpenSSL", pkgConfig: "openssl"),
+  .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c"),
+  .systemLibrary(name: "CLibpq", pkgConfig: "libpq"),
+  .systemLibrary(name: "CHiredis"),
+  .systemLibrary(name: "CCurl", pkgConfig: "libcurl"),
+  .systemLibrary(name: "CVips", pkgConfig: "gobject-2.0"),
+  .systemLibrary(name: "CCrypt"),
+  .target(name: "CLoopThread", cSettings: strictC),
+  .target(name: "CSockets", cSettings: strictC),
+  .target(name: "CSandbox", cSettings: strictC),
+  .target(name: "CChildProcess", cSettings: strictC),
+  .target(name: "CLlhttp", cSettings: strictC + [.define("LLHTTP_STRICT_MODE", to: "1")]),
+  .target(
+    name: "CSimdjson", cxxSettings: [.treatAllWarnings(as: .error)],
+    linkerSettings: [.linkedLibrary("simdjson")]),
+  .target(
+    name: "COpenCV",
+    // Debian's headers are in a folder of their own and come without a pkg-config file.
+    cxxSettings: [
+      .unsafeFlags(["-isystem", "/usr/include/opencv4"]), .treatAllWarnings(as: .error),
+    ],
+    linkerSettings: ["core", "imgproc", "objdetect", "photo"].map {
+      .linkedLibrary("opencv_\($0)")
+    }),
+]
+
+/// What protoc-gen-c has made of the schema.
+let generatedC: [Target] =
+  [.target(name: "CProtobufWellKnown", dependencies: ["CProtobufC"], cSettings: strictC)]
+  + ["CRPCProtos", "COneShotAPI", "CEchoAPI"].map {
+    .target(name: $0, dependencies: ["CProtobufC", "CProtobufWellKnown"], cSettings: strictC)
+  }
+
+/// Every kind of field, for tests only.
+let testProtos: [Target] = [
+  .target(
+    name: "CTestProtos", dependencies: ["CProtobufC", "CProtobufWellKnown"],
+    path: "Tests/Protos/CTestProtos", cSettings: strictC),
+  .target(
+    name: "TestProtos", dependencies: ["Protobuf", "CTestProtos"],
+    path: "Tests/Protos/TestProtos", swiftSettings: strict),
+]
+
+let modules: [Target] = [
+  module("EventLoop", ["CUV", "CLoopThread"]),
+  module("Net", ["EventLoop", "COpenSSL", "CSockets"]),
+  module("HTTP2", ["Net", "CNghttp2"]),
+  module("HTTPCore"),
+  module("HTTP1", ["HTTPCore", "CLlhttp"]),
+  module("HTTPClient", ["EventLoop", "HTTPCore", "CCurl"]),
+  module("Protobuf", ["CProtobufC", "CProtobufWellKnown"]),
+  module("JSON", ["CSimdjson"]),
+  module("ProtobufJSON", ["JSON", "Protobuf"]),
+  module("RPC", ["EventLoop", "Net", "HTTP2", "Protobuf", "CRPCProtos"]),
+  module("Postgres", ["EventLoop", "CLibpq", log]),
+  module("Redis", ["EventLoop", "CHiredis", log]),
+  module("ObjectStore", ["EventLoop", "HTTPClient", "HTTPCore", crypto]),
+  module("MediaProtocol"),
+  module("Media", ["MediaProtocol", "CVips", "COpenCV"]),
+  module("OneShotAPI", ["RPC", "Protobuf", "COneShotAPI"]),
+  module("EchoAPI", ["RPC", "Protobuf", "CEchoAPI"]),
+  module(
+    "ServiceKit",
+    [
+      "EventLoop", "Net", "HTTPCore", "HTTP1", "HTTPClient", "ObjectStore", "Protobuf", "RPC",
+      "Postgres", "Redis", log, metrics, coreMetrics, lifecycle,
+    ]),
+]
+
+let services: [Target] = [
+  service(
+    "AuthSvc", ["Postgres", "Redis", "CCrypt", crypto, jwt],
+    resources: [.embedInCode("Migrations")]),
+  service("BillingSvc", ["Postgres"], resources: [.embedInCode("Migrations")]),
+  service(
+    "JobSvc", ["Postgres", "Redis", "ObjectStore", "HTTPClient", crypto],
+    resources: [.embedInCode("Migrations")]),
+  service(
+    "GPUGateway",
+    [
+      "Postgres", "ObjectStore", "HTTPClient", "HTTPCore", "MediaProtocol", "CChildProcess", crypto,
+    ],
+    resources: [.embedInCode("Migrations")]),
+  service(
+    "EdgeProxy",
+    [
+      "HTTPCore", "HTTP1", "HTTP2", "HTTPClient", "Net", "Redis", "JSON", "ProtobufJSON",
+      "ObjectStore", crypto, jwt,
+    ]),
+  .executableTarget(
+    name: "MediaWorker", dependencies: ["Media", "MediaProtocol", "CSandbox"],
+    swiftSettings: strict),
+  .executableTarget(
+    name: "OneShotCtl",
+    dependencies: ["ServiceKit", "Postgres", "EventLoop", "HTTPClient", "HTTPCore", arguments],
+    swiftSettings: strict),
+  .executableTarget(
+    name: "EchoServer", dependencies: ["EchoAPI", "RPC", "EventLoop", "Net", arguments],
+    swiftSettings: strict),
+]
+
+let moduleTests: [Target] = [
+  tests("EventLoop"),
+  tests("HTTP2"),
+  tests("HTTP1", ["HTTPCore"]),
+  tests("HTTPClient", ["EventLoop", "HTTPCore"]),
+  tests("Protobuf", ["TestProtos"]),
+  tests("JSON", ["Protobuf", "ProtobufJSON", "TestProtos"]),
+  tests("RPC", ["EventLoop", "Net"]),
+  tests("Postgres", ["EventLoop", log]),
+  tests("Redis", ["EventLoop", log]),
+  tests("ObjectStore", ["EventLoop", "HTTPClient", crypto]),
+  tests(
+    "ServiceKit", ["EventLoop", "Net", "RPC", "Protobuf", log, metrics, coreMetrics]),
+  tests("MediaProtocol"),
+  tests("Media", ["MediaProtocol"]),
+  tests("MediaWorker", ["MediaProtocol"]),
+]
+
+let serviceTests: [Target] = [
+  tests(
+    "AuthSvc",
+    ["EventLoop", "HTTP2", "OneShotAPI", "Postgres", "RPC", "ServiceKit", log, jwt, crypto]),
+  tests("BillingSvc", ["EventLoop", "HTTP2", "OneShotAPI", "Postgres", "RPC", "ServiceKit", log]),
+  tests(
+    "JobSvc",
+    [
+      "EventLoop", "Net", "ObjectStore", "OneShotAPI", "Postgres", "Protobuf", "Redis", "RPC",
+      "ServiceKit", log,
+    ]),
+  tests(
+    "GPUGateway",
+    [
+      "EventLoop", "HTTPClient", "MediaProtocol", "Net", "ObjectStore", "OneShotAPI", "Postgres",
+      "Protobuf", "RPC", "ServiceKit", log,
+    ]),
+  tests(
+    "EdgeProxy",
+    [
+      "EchoAPI", "EventLoop", "HTTP1", "HTTP2", "HTTPClient", "HTTPCore", "JSON", "Net",
+      "ObjectStore", "OneShotAPI", "Protobuf", "ProtobufJSON", "Redis", "RPC", "ServiceKit",
+      crypto, jwt, log,
+    ]),
+]
+
 let package = Package(
   name: "OneShot",
   platforms: [.macOS(.v15)],
-  products: [],
+  products: [.executable(name: "oneshot", targets: ["OneShotCtl"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
@@ -27,12 +211,6 @@ let package = Package(
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
   ],
-  targets: [
-    .systemLibrary(name: "CUV", pkgConfig: "libuv"),
-    .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2"),
-    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl"),
-    .target(name: "CLoopThread", cSettings: strictC),
-    .target(name: "EventLoop", dependencies: ["CUV", "CLoopThread"], swiftSettings: strict),
-    .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: strict),
-  ]
+  targets: cLibraries + generatedC + testProtos + modules + services + moduleTests,
+  cxxLanguageStandard: .cxx17
 )

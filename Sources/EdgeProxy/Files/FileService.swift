@@ -25,7 +25,7 @@ final class FileService: Sendable {
   /// - Throws: ``Problem`` when the link is not valid: nothing of the body is read then.
   func bodyLimit(of operation: FileOperation, _ head: HTTPRequestHead) throws(Problem) -> Int {
     let access = try access(head)
-    return operation == .upload ? access.maxBytes ?? 0 : 0
+    return operation == .upload ? Int(access.maxBytes) : 0
   }
 
   /// Serves a request and sends its answer.
@@ -87,7 +87,7 @@ final class FileService: Sendable {
       problem.closesConnection = true
       throw problem
     }
-    let path = try store.incomingPath()
+    let path = store.incomingPath()
     do {
       try await receive(client, into: path, on: loop)
       try await store.put(access.key, file: path, contentType: wanted)
@@ -95,6 +95,7 @@ final class FileService: Sendable {
       await IncomingFile.remove(path, on: loop)
       throw error
     }
+    await IncomingFile.remove(path, on: loop)
     var headers = request.context.base
     headers.append("cache-control", "no-store")
     await client.respond(EdgeResponse(200, headers))

@@ -31,7 +31,7 @@ struct DiskFile {
     contentType: String,
     temporaryName: String
   ) throws(ObjectStoreError) {
-    let temporary = "\(root)/incoming/\(temporaryName)"
+    let temporary = incomingPath(temporaryName)
     do throws(ObjectStoreError) {
       try writeWhole(temporary, Array("\(Self.magic)\(contentType)\n".utf8), bytes)
       try publish(temporary, as: path(key))
@@ -46,7 +46,7 @@ struct DiskFile {
     _ header: [UInt8],
     _ bytes: [UInt8]
   ) throws(ObjectStoreError) {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
+    let descriptor = systemOpen(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
     guard descriptor >= 0 else { throw failure("open") }
     defer { close(descriptor) }
     for part in [header, bytes] {
@@ -76,7 +76,7 @@ struct DiskFile {
   }
 
   private func syncFolder(of path: String) throws(ObjectStoreError) {
-    let descriptor = open(folder(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    let descriptor = systemOpen(folder(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
     guard descriptor >= 0 else { throw failure("open folder") }
     defer { close(descriptor) }
     guard fsync(descriptor) == 0 else { throw failure("fsync folder") }
@@ -107,6 +107,17 @@ struct DiskFile {
     return StoredObject(bytes: bytes, contentType: header.contentType)
   }
 
+  func incomingPath(_ name: String) -> String { "\(root)/incoming/\(name)" }
+
+  func open(_ key: String) throws(ObjectStoreError) -> OpenObject {
+    guard let (descriptor, header) = try openObject(key) else {
+      throw ObjectStoreError(.notFound, key)
+    }
+    return OpenObject(
+      takingOwnership: descriptor, start: header.count, size: header.fileSize - header.count,
+      contentType: header.contentType)
+  }
+
   func info(_ key: String) throws(ObjectStoreError) -> ObjectInfo? {
     guard let (descriptor, header) = try openObject(key) else { return nil }
     close(descriptor)
@@ -115,7 +126,7 @@ struct DiskFile {
 
   /// Reads a file that is no object, for ``ObjectStore/put(_:file:contentType:)``.
   func readPlain(_ path: String, maxBytes: Int) throws(ObjectStoreError) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = systemOpen(path, O_RDONLY | O_CLOEXEC, 0)
     guard descriptor >= 0 else { throw failure("open") }
     defer { close(descriptor) }
     let size = Int(lseek(descriptor, 0, SEEK_END))
@@ -131,7 +142,7 @@ struct DiskFile {
   }
 
   private func openObject(_ key: String) throws(ObjectStoreError) -> (Int32, Header)? {
-    let descriptor = open(path(key), O_RDONLY | O_CLOEXEC)
+    let descriptor = systemOpen(path(key), O_RDONLY | O_CLOEXEC, 0)
     guard descriptor >= 0 else {
       guard errno == ENOENT || errno == ENOTDIR else { throw failure("open") }
       return nil
@@ -207,4 +218,9 @@ struct DiskFile {
       code == ENOTDIR || code == EISDIR || code == ENAMETOOLONG ? .refused : .unavailable
     return ObjectStoreError(kind, "\(call): \(String(cString: strerror(code)))")
   }
+}
+
+/// The system's call, which a method of the same name would hide.
+private func systemOpen(_ path: String, _ flags: Int32, _ mode: mode_t) -> Int32 {
+  open(path, flags, mode)
 }

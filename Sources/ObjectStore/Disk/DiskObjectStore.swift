@@ -79,6 +79,19 @@ package struct DiskObjectStore: ObjectStore {
     return try await work { files in try files.read(key, maxBytes: maxBytes) }
   }
 
+  /// A fresh path in the store's own file system for an upload under way; the caller removes the file.
+  package func incomingPath() -> String {
+    files.incomingPath(UUID().uuidString)
+  }
+
+  /// Opens an object for reading in pieces.
+  ///
+  /// - Throws: `.notFound` without one.
+  package func open(_ key: String) async throws(ObjectStoreError) -> OpenObject {
+    try ObjectKeyRule.check(key)
+    return try await work { files in try files.open(key) }
+  }
+
   /// Describes an object; nil without one.
   package func head(_ key: String) async throws(ObjectStoreError) -> ObjectInfo? {
     try ObjectKeyRule.check(key)
