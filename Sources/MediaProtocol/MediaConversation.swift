@@ -30,7 +30,8 @@ package struct MediaRequest: Sendable, Hashable {
     return buffer
   }
 
-  func check() throws(MediaError) {
+  /// Checks the parameters, the number of the pictures and their sizes in bytes.
+  package func check() throws(MediaError) {
     try job.validate()
     guard inputs.count == job.operation.inputCount else {
       throw MediaError(
