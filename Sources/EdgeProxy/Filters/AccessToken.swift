@@ -9,9 +9,28 @@ struct AccessClaims: JWTPayload {
   let sid: String
   let role: String
   let iss: String
-  let aud: AudienceClaim
+  let aud: Audience
   let exp: Double
   let nbf: Double?
+
+  /// One audience or several. (JWTKit's own claim traps on an empty list.)
+  struct Audience: Codable, Sendable {
+    let values: [String]
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.singleValueContainer()
+      if let one = try? container.decode(String.self) {
+        values = [one]
+      } else {
+        values = try container.decode([String].self)
+      }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.singleValueContainer()
+      try container.encode(values)
+    }
+  }
 
   static let issuer = "oneshot"
   static let audience = "oneshot-api"
@@ -96,7 +115,7 @@ struct TokenVerifier {
       throw .badSignature
     }
     guard
-      claims.iss == AccessClaims.issuer, claims.aud.value == [AccessClaims.audience],
+      claims.iss == AccessClaims.issuer, claims.aud.values == [AccessClaims.audience],
       let user = UUID(uuidString: claims.sub), let session = UUID(uuidString: claims.sid),
       let role = Principal.Role(rawValue: claims.role)
     else { throw .wrongClaims }

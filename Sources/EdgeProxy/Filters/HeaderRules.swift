@@ -55,8 +55,10 @@ enum HeaderRules {
 /// What a client says it can read (RFC 9110 §12.5.1).
 struct AcceptRule: Sendable {
   private let ranges: [String]
+  private let isGiven: Bool
 
   init(_ headers: HTTPHeaders) {
+    isGiven = headers.contains("accept")
     ranges = headers.values("accept").flatMap { $0.split(separator: ",") }.compactMap { range in
       let parts = range.lowercased().split(separator: ";").map { $0.filter { $0 != " " } }
       let isRefused = parts.dropFirst().contains { ["q=0", "q=0.0", "q=0.00"].contains($0) }
@@ -66,7 +68,7 @@ struct AcceptRule: Sendable {
 
   /// Whether the client reads `type`, `application/json` say; a client that says nothing does.
   func allows(_ type: String) -> Bool {
-    guard !ranges.isEmpty else { return true }
+    guard isGiven else { return true }
     let family = type.prefix { $0 != "/" } + "/*"
     return ranges.contains { $0 == type || $0 == "*/*" || $0 == family }
   }

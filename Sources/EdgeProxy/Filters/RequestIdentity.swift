@@ -73,7 +73,7 @@ struct RequestIdentity: Sendable, Equatable {
     let digits = StaticString("0123456789abcdef").utf8Start
     return String(unsafeUninitializedCapacity: 16) { buffer in
       for index in 0..<16 {
-        buffer[index] = digits[Int(value >> UInt64(60 - 4 * index)) & 15]
+        buffer[index] = digits[Int((value >> UInt64(60 - 4 * index)) & 15)]
       }
       return 16
     }

@@ -73,16 +73,15 @@ private struct TemplateParser {
     rest = rest.dropFirst(name.count)
     guard !name.isEmpty else { throw failure("a variable has no name") }
     let start = segments.count
-    if rest.popFirst() == "=" {
-      try parseSegment()
-      while rest.first == "/" {
+    if rest.first == "=" {
+      repeat {
         rest.removeFirst()
         try parseSegment()
-      }
-      guard rest.popFirst() == "}" else { throw failure("'}' is missing") }
+      } while rest.first == "/"
     } else {
       segments.append(.any)
     }
+    guard rest.popFirst() == "}" else { throw failure("'}' is missing") }
     let span = start..<segments.count
     variables.append(
       PathTemplate.Variable(
