@@ -173,12 +173,23 @@ class Methods(unittest.TestCase):
         self.services.append(service)
         return service
 
-    def user(self) -> tuple[Client, list[tuple[str, str]]]:
-        """A registered user, and the metadata that speaks for them."""
-        client = Client.registered()
-        session = stack.value(f"SELECT id FROM auth.user_session WHERE user_id = '{client.user_id}'")
+    def user(self) -> tuple[str, list[tuple[str, str]]]:
+        """The id of a registered user, and the metadata that speaks for them."""
+        public = self.service("oneshot.auth.v1.AuthService", "edge")
+        email = f"{uuid.uuid4().hex}@example.com"
+        user = public("Register", email=email, password="correct horse battery").user.id
+        session = stack.value(f"SELECT id FROM auth.user_session WHERE user_id = '{user}'")
         assert session
-        return client, rpc.principal(client.user_id, session)
+        return user, rpc.principal(user, session)
+
+    def upload(self, principal: list[tuple[str, str]]) -> str:
+        """The upload id of a photograph."""
+        uploads = self.service("oneshot.jobs.v1.UploadService", "edge", principal)
+        place = uploads("PresignUpload", filename="me.jpg", content_type="image/jpeg")
+        photo = (stack.PHOTOS / "grace_hopper.jpg").read_bytes()
+        put = Client().put({"upload_url": place.upload_url}, photo, "image/jpeg")
+        put.raise_for_status()
+        return place.upload_id
 
     def test_auth(self):
         """AuthService: register, login, refresh, me, verify, logout"""
@@ -216,11 +227,10 @@ class Methods(unittest.TestCase):
 
     def test_billing(self):
         """BillingService: plans, grants, holds, captures, releases, events"""
-        client, principal = self.user()
+        user, principal = self.user()
         edge = self.service("oneshot.billing.v1.BillingService", "edge", principal)
         jobs = self.service("oneshot.billing.v1.BillingService", "jobs")
         ctl = self.service("oneshot.billing.v1.BillingService", "ctl")
-        user = client.user_id
 
         self.assertEqual(
             [plan.code for plan in edge("ListPlans").plans], ["free", "pro", "premium"]
@@ -258,16 +268,10 @@ class Methods(unittest.TestCase):
 
     def test_jobs(self):
         """JobService and UploadService: presign, create, watch (a stream), get, list, cancel"""
-        client, principal = self.user()
-        uploads = self.service("oneshot.jobs.v1.UploadService", "edge", principal)
+        _, principal = self.user()
         jobs = self.service("oneshot.jobs.v1.JobService", "edge", principal)
-
-        place = uploads("PresignUpload", filename="me.jpg", content_type="image/jpeg")
-        photo = (stack.PHOTOS / "grace_hopper.jpg").read_bytes()
-        client.put({"upload_url": place.upload_url}, photo, "image/jpeg").raise_for_status()
-        created = jobs(
-            "CreateJob", job_type="face_restore", params={"input_upload_id": place.upload_id}
-        )
+        params = {"input_upload_id": self.upload(principal)}
+        created = jobs("CreateJob", job_type="face_restore", params=params)
         self.assertEqual(jobs("GetLimits").usage.jobs_today, 1)
         events = jobs("WatchJob", job_id=created.id)
         self.assertEqual(events[-1].event, "succeeded")
@@ -279,9 +283,9 @@ class Methods(unittest.TestCase):
 
     def test_gpu(self):
         """GPUGatewayService: providers, a run and its stream, attaching, cancelling"""
-        client, _ = self.user()
-        place = client.upload((stack.PHOTOS / "grace_hopper.jpg").read_bytes())
-        key = stack.value(f"SELECT object_key FROM jobs.upload WHERE id = '{place['upload_id']}'")
+        user, principal = self.user()
+        upload = self.upload(principal)
+        key = stack.value(f"SELECT object_key FROM jobs.upload WHERE id = '{upload}'")
         gpu = self.service("oneshot.gpu.v1.GPUGatewayService", "jobs")
         self.assertTrue(gpu("ListProviders").providers[0].healthy)
 
@@ -290,7 +294,7 @@ class Methods(unittest.TestCase):
             "RunJob",
             run_id=run,
             job_id=job,
-            user_id=client.user_id,
+            user_id=user,
             attempt=1,
             spec={
                 "max_side": 512,
@@ -301,7 +305,7 @@ class Methods(unittest.TestCase):
                     "denoise": 0.5,
                 },
             },
-            policy={"watermark": True, "artifact_prefix": f"artifacts/{client.user_id}/{job}/"},
+            policy={"watermark": True, "artifact_prefix": f"artifacts/{user}/{job}/"},
         )
         self.assertEqual([event.sequence for event in events], list(range(1, len(events) + 1)))
         self.assertEqual(events[-1].WhichOneof("event"), "succeeded", events[-1])

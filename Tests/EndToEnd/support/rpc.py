@@ -31,8 +31,13 @@ TIMEOUT = 20
 
 @functools.cache
 def pool() -> descriptor_pool.DescriptorPool:
-    """Every message of proto/oneshot, compiled by protoc now."""
-    protos = sorted(str(path) for path in (stack.ROOT / "proto" / "oneshot").rglob("*.proto"))
+    """Every message of the services' APIs, compiled by protoc now."""
+    folders = {name.split(".")[1] for name in OWNERS} | {"options"}
+    protos = sorted(
+        str(path)
+        for folder in folders
+        for path in (stack.ROOT / "proto" / "oneshot" / folder).rglob("*.proto")
+    )
     common = Path(google.api.annotations_pb2.__file__).parents[2]
     with tempfile.NamedTemporaryFile(suffix=".pb") as file:
         subprocess.run(
