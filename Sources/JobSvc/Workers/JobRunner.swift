@@ -100,7 +100,8 @@ struct JobRunner: Sendable {
     _ events: ResponseStream<Gpu.RunEvent>,
     of job: ClaimedJob
   ) async throws -> Ending? {
-    var stage: JobStage?
+    // The claim has told of this stage already.
+    var stage = JobStage.preparing
     var stored = ContinuousClock.now
     for try await event in events {
       switch event.event {

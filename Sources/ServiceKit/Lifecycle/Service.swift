@@ -153,10 +153,14 @@ private struct Runtime: Sendable {
 
   /// Stops in reverse order: first the servers, then the workers.
   private func serviceGroup(_ front: FrontServers, workers: [any Worker]) -> ServiceGroup {
-    var services: [any ServiceLifecycle.Service] = workers.map { worker in
-      SupervisedWorker(worker: worker, loop: group.next(), logger: logger)
+    typealias Part = ServiceGroupConfiguration.ServiceConfiguration
+    var services = workers.map { worker in
+      Part(
+        service: SupervisedWorker(worker: worker, loop: group.next(), logger: logger),
+        serviceName: worker.name
+      )
     }
-    services.append(front)
+    services.append(Part(service: front, serviceName: "servers"))
     var configuration = ServiceGroupConfiguration(
       services: services,
       gracefulShutdownSignals: [.sigterm, .sigint],

@@ -128,7 +128,6 @@ extension MediaStage {
   /// The public stage that a worker's step belongs to.
   fileprivate var runStage: Gpu.RunStage {
     switch self {
-    case .checking, .decoding: .preparing
     case .encoding, .watermarking: .uploading
     default: .running
     }
