@@ -100,7 +100,8 @@ std::vector<int> starts(int length) {
 /// One pass over one plane. With a `guide`, a Wiener filter; without, a hard threshold.
 cv::Mat filtered(const cv::Mat &plane, const cv::Mat *guide, float sigma) {
   const Transform transform;
-  cv::Mat sum = cv::Mat::zeros(plane.size(), CV_32F), weights = cv::Mat::zeros(plane.size(), CV_32F);
+  cv::Mat sum = cv::Mat::zeros(plane.size(), CV_32F);
+  cv::Mat weights = cv::Mat::zeros(plane.size(), CV_32F);
   const float cut = threshold * sigma, power = sigma * sigma;
   const auto columns = starts(plane.cols), rows = starts(plane.rows);
   float block[area], noisy[area], clean[area];
@@ -149,7 +150,7 @@ const cv::Matx33f opponent(0.57735027f, 0.57735027f, 0.57735027f,    //
 
 float oneshot::noise(const cv::Mat &plane) {
   std::vector<float> responses;
-  responses.reserve(static_cast<size_t>(plane.rows / 2 + 1) * static_cast<size_t>(plane.cols / 2 + 1));
+  responses.reserve(plane.total() / 4 + 1);
   for (int row = 0; row + 1 < plane.rows; row += 2) {
     const float *a = plane.ptr<float>(row), *b = plane.ptr<float>(row + 1);
     for (int x = 0; x + 1 < plane.cols; x += 2) {

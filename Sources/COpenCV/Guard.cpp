@@ -18,7 +18,8 @@ void oneshot_cv_setup(void) {
     cv::setNumThreads(1);
     cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
     // OpenCV prints every exception that it throws to stderr unless somebody takes it.
-    cv::redirectError(+[](int, const char *, const char *, const char *, int, void *) { return 0; });
+    cv::redirectError(
+        +[](int, const char *, const char *, const char *, int, void *) { return 0; });
   });
 }
 

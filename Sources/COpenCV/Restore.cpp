@@ -82,9 +82,10 @@ cv::Mat withinLocalRange(const cv::Mat &y, const cv::Mat &before, float sigma, f
 
 /// The value below which `share` of the entries lie.
 float quantile(std::vector<float> &values, double share) {
-  const auto index = static_cast<size_t>(share * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(index), values.end());
-  return values[index];
+  const auto index = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
+  const auto place = values.begin() + index;
+  std::nth_element(values.begin(), place, values.end());
+  return *place;
 }
 
 }  // namespace

@@ -147,7 +147,8 @@ oneshot_cv_status oneshot_cv_clone_face(oneshot_cv_picture target, const uint8_t
       for (int x = box.x; x < box.x + box.width; x++) {
         if (weights[x] <= 0) continue;
         for (int c = 0; c < 3; c++) {
-          row[x][c] = cv::saturate_cast<uint8_t>(row[x][c] + weights[x] * (fresh[x][c] - row[x][c]));
+          const int old = row[x][c], difference = fresh[x][c] - old;
+          row[x][c] = cv::saturate_cast<uint8_t>(old + weights[x] * difference);
         }
       }
     }

@@ -27,7 +27,8 @@ int oneshot_sandbox_filter_calls(void) { return ENOSYS; }
 #define RETURN(value) BPF_STMT(BPF_RET | BPF_K, (value))
 #define REFUSE(number) RETURN(SECCOMP_RET_ERRNO | (number))
 /// Allows one call by number.
-#define ALLOW(name) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 1), RETURN(SECCOMP_RET_ALLOW)
+#define ALLOW(name) \
+  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 1), RETURN(SECCOMP_RET_ALLOW)
 /// Gives one call an errno of its own.
 #define ANSWER(name, number) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 1), REFUSE(number)
 
@@ -52,7 +53,8 @@ int oneshot_sandbox_filter_calls(void) {
       ALLOW(mmap), ALLOW(munmap), ALLOW(mremap), ALLOW(mprotect), ALLOW(madvise), ALLOW(brk),
       // Threads and locks.
       ALLOW(futex), ALLOW(set_robust_list), ALLOW(rseq), ALLOW(sched_yield),
-      ALLOW(sched_getaffinity), ALLOW(gettid), ALLOW(getpid), ALLOW(set_tid_address), ALLOW(membarrier),
+      ALLOW(sched_getaffinity), ALLOW(gettid), ALLOW(getpid), ALLOW(set_tid_address),
+      ALLOW(membarrier),
 #if defined(__x86_64__)
       ALLOW(arch_prctl),
 #endif

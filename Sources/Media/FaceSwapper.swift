@@ -34,7 +34,13 @@ struct FaceSwapper {
     let status = OpenCV.lend(source) { from in
       OpenCV.lend(target) { to in
         oneshot_cv_align_face(
-          from, sourceFace.raw, to, targetFace.raw, Float(parameters.blend), &aligned, &mask
+          from,
+          sourceFace.raw,
+          to,
+          targetFace.raw,
+          Float(parameters.blend),
+          &aligned,
+          &mask
         )
       }
     }

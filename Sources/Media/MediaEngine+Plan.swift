@@ -16,7 +16,10 @@ extension MediaEngine {
     case .normalize, .upscale: job.maximumSide
     case .swapFaces: min(job.maximumSide, greatestWorkingSide)
     case .restore:
-      min(max(job.maximumSide, min(2 * job.maximumSide, restoredBeforeReduction)), greatestWorkingSide)
+      min(
+        max(job.maximumSide, min(2 * job.maximumSide, restoredBeforeReduction)),
+        greatestWorkingSide
+      )
     }
   }
 

@@ -29,6 +29,7 @@ package final class MediaEngine {
   ///   - cascades: Folder of the Haar cascades.
   ///   - plugins: Whether libvips may load its plug-ins. Their formats are refused either way; a
   ///     process with one thread says false, which also starts faster.
+  /// - Throws: ``MediaError`` `INTERNAL` when a library or a cascade is missing.
   package init(
     cascades: String = MediaEngine.usualCascades,
     plugins: Bool = true
@@ -41,7 +42,11 @@ package final class MediaEngine {
 
   /// Runs a request to the finished PNG.
   ///
-  /// - Parameter report: Told each stage as it begins, and how far it is.
+  /// - Parameters:
+  ///   - request: The job and its pictures, as they came.
+  ///   - report: Told each stage as it begins, and how far it is.
+  /// - Returns: The PNG and what is known of it.
+  /// - Throws: ``MediaError`` with the reason that the client is told.
   package func run(
     _ request: MediaRequest,
     report: @escaping (MediaProgress) -> Void
@@ -90,7 +95,11 @@ package final class MediaEngine {
     for (position, input) in request.inputs.enumerated() {
       pictures.append(
         try PictureCoder.decode(
-          input, limits: job.limits, fitting: Self.workingSide(of: job), position: position)
+          input,
+          limits: job.limits,
+          fitting: Self.workingSide(of: job),
+          position: position
+        )
       )
     }
     return switch job.operation {

@@ -73,7 +73,9 @@ struct Face {
   }
 }
 
-/// Finds faces; owns the loaded cascades. Not for use by two threads.
+/// Finds faces; owns the loaded cascades.
+///
+/// Not for use by two threads.
 final class FaceFinder {
   private let finder: OpaquePointer
 

@@ -49,7 +49,9 @@ struct Restorer {
     // The middle of the scale removes what was measured; its end removes half as much again.
     let level = parameters.denoise <= 0.5 ? parameters.denoise * 2 : parameters.denoise + 0.5
     if level == 0 { return picture }
-    return try OpenCV.map(picture, "denoise") { oneshot_cv_denoise($0, Float(level * strength), $1) }
+    return try OpenCV.map(picture, "denoise") {
+      oneshot_cv_denoise($0, Float(level * strength), $1)
+    }
   }
 
   private func deblur(_ picture: Picture, amount: Float) throws(MediaError) -> Picture {

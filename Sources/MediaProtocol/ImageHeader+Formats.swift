@@ -122,7 +122,9 @@ enum WebPHeader {
     var reader = ByteReader(bytes, at: 4)
     let declared = try reader.littleEndian(4) + 8
     guard declared <= bytes.count else { throw .truncated }
-    guard bytes.count <= declared + declared % 2 else { throw .damaged("something else follows it") }
+    guard bytes.count <= declared + declared % 2 else {
+      throw .damaged("something else follows it")
+    }
   }
 
   private static func extended(_ reader: inout ByteReader) throws(MediaError) -> PixelSize {

@@ -62,7 +62,7 @@ package struct MediaFrame: Sendable, Hashable {
     let length = UInt32(payload.count)
     buffer.reserveCapacity(buffer.count + Self.headerBytes + payload.count)
     buffer += [Self.version, kind.rawValue, 0, 0]
-    for shift in [24, 16, 8, 0] { buffer.append(UInt8(truncatingIfNeeded: length >> UInt32(shift))) }
+    withUnsafeBytes(of: length.bigEndian) { buffer.append(contentsOf: $0) }
     buffer += payload
   }
 }

@@ -116,7 +116,13 @@ struct MediaConversationTests {
   @Test("Replies arrive in order, and nothing may follow the last word")
   func replies() throws {
     let result = MediaResult(
-      width: 2, height: 1, sha256: "00", byteCount: 3, faces: [], noise: 1.5)
+      width: 2,
+      height: 1,
+      sha256: "00",
+      byteCount: 3,
+      faces: [],
+      noise: 1.5
+    )
     let progress = MediaReply.progress(MediaProgress(stage: .denoising, fraction: 0.25))
     let finished = MediaReply.finished(result, png: [1, 2, 3])
     var reader = MediaReplyReader()
@@ -132,7 +138,13 @@ struct MediaConversationTests {
   @Test("A picture of another size than announced is refused")
   func lyingWorker() throws {
     let result = MediaResult(
-      width: 2, height: 1, sha256: "00", byteCount: 4, faces: [], noise: nil)
+      width: 2,
+      height: 1,
+      sha256: "00",
+      byteCount: 4,
+      faces: [],
+      noise: nil
+    )
     var reader = MediaReplyReader()
     #expect(throws: MediaError.self) {
       try MediaReply.finished(result, png: [1, 2, 3]).encoded().withUnsafeBytes {

@@ -67,8 +67,8 @@ enum Laboratory {
           var sum = factor * factor / 2
           for row in 0..<factor {
             for column in 0..<factor {
-              let position = ((y * factor + row) * picture.width + x * factor + column) * 3 + channel
-              sum += Int(picture.pixels[position])
+              let pixel = (y * factor + row) * picture.width + x * factor + column
+              sum += Int(picture.pixels[pixel * 3 + channel])
             }
           }
           pixels[(y * width + x) * 3 + channel] = UInt8(sum / (factor * factor))

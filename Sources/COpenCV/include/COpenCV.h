@@ -76,7 +76,7 @@ struct oneshot_cv_ellipse oneshot_cv_face_ellipse(struct oneshot_cv_face face);
 /// Standard deviation of the noise in luminance, in levels of 255.
 enum oneshot_cv_status oneshot_cv_estimate_noise(struct oneshot_cv_picture picture, float *sigma);
 
-/// Radius (Gaussian sigma, in pixels) of the blur that the sharper edges show; 0 when there are none.
+/// Radius (Gaussian sigma, in pixels) of the blur of the sharper edges; 0 when there are none.
 enum oneshot_cv_status oneshot_cv_estimate_blur(struct oneshot_cv_picture picture, float *sigma);
 
 /// Removes the noise that the picture shows; `strength` 0…2 scales it, 1 takes it as measured.
@@ -110,7 +110,7 @@ enum oneshot_cv_status oneshot_cv_bicubic(struct oneshot_cv_picture picture, int
 
 /// Warps the source's face onto the target's eyes and takes over the target's colours.
 ///
-/// `aligned` has the target's size; `mask` (one byte a pixel) is 255 where the face goes, 0 elsewhere.
+/// `aligned` has the target's size; `mask` (one byte a pixel) is 255 where the face goes, else 0.
 enum oneshot_cv_status oneshot_cv_align_face(struct oneshot_cv_picture source,
                                              struct oneshot_cv_face source_face,
                                              struct oneshot_cv_picture target,

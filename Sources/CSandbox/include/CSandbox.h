@@ -14,7 +14,7 @@ struct oneshot_limits {
 /// Sets the limits (and file size 0, no core dump). Returns 0, or an errno.
 int oneshot_sandbox_limit(struct oneshot_limits limits);
 
-/// Gives root's identity away for that of nobody; nothing for any other user. Returns 0, or an errno.
+/// Gives root's identity away for that of nobody; does nothing for others. Returns 0 or an errno.
 int oneshot_sandbox_drop_root(void);
 
 /// Never again may an executed file raise privileges. Returns 0, or an errno.
