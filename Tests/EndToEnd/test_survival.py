@@ -262,4 +262,10 @@ class Without(unittest.TestCase):
         job = client.restore()
         client.running(job["id"])
         stack.restart("jobs")
+        stack.until(
+            "an answer of the new JobSvc",
+            lambda: client.get(f"/api/v1/jobs/{job['id']}").status_code == 200,
+            seconds=5,
+            pause=0.2,
+        )
         self.assertEqual(client.finished(job["id"])["status"], "succeeded")
