@@ -21,6 +21,7 @@ INSIDE = ["127.0.0.1", "127.0.0.2", "::1"]
 inside_connections = itertools.count()
 inside_seen = 0
 arrived = {}
+attempts = {}
 lock = threading.Lock()
 connection_numbers = itertools.count(1)
 
@@ -132,6 +133,20 @@ class Outside(BaseHTTPRequestHandler):
     def on_garbage(self, _):
         self.wfile.write(b"SSH-2.0-OpenSSH_9.2\r\n")
         self.close_connection = True
+
+    def on_busy(self, _):
+        """An S3 bucket that is busy twice for each path, then has an object everywhere."""
+        with lock:
+            seen = attempts[self.path] = attempts.get(self.path, 0) + 1
+        if seen <= 2:
+            body = b"<Error><Code>SlowDown</Code><Message>slow</Message></Error>"
+            self.answer(503, body, Content_Type="application/xml")
+        else:
+            self.answer(200, str(seen).encode(), Content_Type="text/plain")
+
+    def on_denied(self, _):
+        """An S3 bucket that refuses us."""
+        self.answer(403, b"<Error><Code>AccessDenied</Code></Error>")
 
     def on_arrived(self, query):
         seen = arrival(query["of"]).wait(10)

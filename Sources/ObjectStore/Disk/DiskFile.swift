@@ -114,8 +114,11 @@ struct DiskFile {
       throw ObjectStoreError(.notFound, key)
     }
     return OpenObject(
-      takingOwnership: descriptor, start: header.count, size: header.fileSize - header.count,
-      contentType: header.contentType)
+      takingOwnership: descriptor,
+      start: header.count,
+      size: header.fileSize - header.count,
+      contentType: header.contentType
+    )
   }
 
   func info(_ key: String) throws(ObjectStoreError) -> ObjectInfo? {

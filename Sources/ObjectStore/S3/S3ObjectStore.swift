@@ -46,6 +46,9 @@ package struct S3ObjectStore: ObjectStore {
     package init() {}
   }
 
+  /// Bytes of an answer that is no object, but an error's XML.
+  private static let maximumErrorBytes = 64 * 1024
+
   private let configuration: S3Configuration
   private let limits: Limits
   private let host: String
@@ -125,8 +128,11 @@ package struct S3ObjectStore: ObjectStore {
     _ key: String,
     maxBytes: Int
   ) async throws(ObjectStoreError) -> StoredObject {
-    let response = try await send(.get, key, maxBytes: maxBytes)
+    let response = try await send(.get, key, maxBytes: max(maxBytes, Self.maximumErrorBytes))
     guard response.status.rawValue == 200 else { throw failure(response, key) }
+    guard response.body.count <= maxBytes else {
+      throw ObjectStoreError(.tooLarge, "\(key) has \(response.body.count) bytes")
+    }
     return StoredObject(bytes: response.body, contentType: contentType(response))
   }
 
@@ -181,7 +187,7 @@ package struct S3ObjectStore: ObjectStore {
     _ key: String,
     body: [UInt8]? = nil,
     contentType: String? = nil,
-    maxBytes: Int = 64 * 1024
+    maxBytes: Int = maximumErrorBytes
   ) async throws(ObjectStoreError) -> HTTPResponse {
     try ObjectKeyRule.check(key)
     let bodyHash = body.map { SigV4.hash($0) } ?? SigV4.emptyBodyHash
