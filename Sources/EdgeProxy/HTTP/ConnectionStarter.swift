@@ -13,8 +13,7 @@ final class ConnectionStarter: TransportDelegate, @unchecked Sendable {
     case http2(HTTP2Connection)
   }
 
-  /// The first bytes of the preface; `PRI` is no method of ours.
-  private static let preface = Array("PRI * HT".utf8)
+  private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
 
   private let shard: EdgeShard
   private var target = Target.unknown

@@ -15,6 +15,9 @@ struct EdgeLimits: Sendable {
   var idleTime: Duration = .seconds(60)
   /// From the head to the end of a body that is collected.
   var bodyTime: Duration = .seconds(60)
+  /// How much of a body, and for how long, is taken and dropped after an early answer (HTTP/2).
+  var skippedBodyBytes = 1 << 20
+  var skippedBodyTime: Duration = .seconds(5)
   /// Longest pause inside a body.
   var bodyPause: Duration = .seconds(30)
   /// Uploads must reach this rate, measured over ``uploadRateTime``.

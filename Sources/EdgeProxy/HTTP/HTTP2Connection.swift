@@ -145,6 +145,7 @@ actor HTTP2Connection {
       let head = try HTTP2RequestHead.make(exchange.head ?? [:])
       exchange.head = HeaderBlock()
       exchange.isHead = head.method == .head
+      exchange.declaredLength = HeaderRules.contentLength(head.headers)
       admit(exchange, head)
     } catch {
       refuse(exchange, error)
@@ -185,7 +186,9 @@ actor HTTP2Connection {
       exchange.pace.count(bytes.count)
       if !bytes.isEmpty { exchange.deadline = .now + limits.bodyPause }
       if exchange.queue.waiting <= limits.uploadBufferBytes { consume(exchange) }
-    case .discard: consume(exchange)
+    case .discard:
+      consume(exchange)
+      if exchange.received > exchange.skipLimit { session.reset(exchange.stream, .noError) }
     case .waiting: break
     }
   }
@@ -261,13 +264,19 @@ actor HTTP2Connection {
 
   private func complete(_ exchange: HTTP2Exchange) {
     exchange.isAnswerComplete = true
-    if !exchange.isRequestComplete {
-      // The rest of the body is of no use (RFC 9113 §8.1).
-      exchange.stream.resetsAfterEnd = true
-      exchange.mode = .discard
-    }
+    if !exchange.isRequestComplete { skipBody(of: exchange) }
     consume(exchange)
     transport.setNeedsFlush()
+  }
+
+  /// The rest of the body is of no use (RFC 9113 §8.1). A short rest is taken and dropped, since many
+  /// clients read no answer before they have sent everything; a longer one is cut off.
+  private func skipBody(of exchange: HTTP2Exchange) {
+    exchange.mode = .discard
+    exchange.deadline = .now + limits.skippedBodyTime
+    let rest = (exchange.declaredLength ?? 0) - exchange.received
+    exchange.stream.resetsAfterEnd = rest > limits.skippedBodyBytes
+    exchange.skipLimit = exchange.received + limits.skippedBodyBytes
   }
 
   /// Starts an answer whose body follows.
@@ -331,7 +340,12 @@ actor HTTP2Connection {
   }
 
   private func checkTime(_ exchange: HTTP2Exchange, _ now: ContinuousClock.Instant) {
-    guard !exchange.isRequestComplete, !exchange.isAnswerComplete else { return }
+    guard !exchange.isRequestComplete else { return }
+    if exchange.isAnswerComplete {
+      guard let deadline = exchange.deadline, now >= deadline else { return }
+      session.reset(exchange.stream, .noError)
+      return transport.setNeedsFlush()
+    }
     var isLate = exchange.deadline.map { now >= $0 } ?? false
     if case .stream = exchange.mode, exchange.queue.waiting == 0 {
       isLate = isLate || exchange.pace.isTooSlow(now, limits)

@@ -26,6 +26,10 @@ final class HTTP2Exchange: HTTP2StreamHandler, @unchecked Sendable {
   var isHead = false
   /// Bytes that came and were not looked at yet.
   var incoming: [UInt8] = []
+  /// `content-length`, if the client gave one.
+  var declaredLength: Int?
+  /// Bytes of the body that are taken at most once it is of no use.
+  var skipLimit = Int.max
   /// Bytes of the body in all.
   var received = 0
   /// Bytes that still count against the client's window.
