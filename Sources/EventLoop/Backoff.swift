@@ -14,6 +14,7 @@ package struct Backoff: Sendable {
   /// The pause after one more failure.
   ///
   /// - Parameter jitter: 0…1; 1 gives the full pause, 0 half of it.
+  /// - Returns: How long to wait.
   package mutating func next(jitter: Double = Double.random(in: 0...1)) -> Duration {
     let full = min(longest, first * (1 << min(failures, 20)))
     failures += 1

@@ -1,4 +1,6 @@
-/// Where a connection's cancel request stands. Pure.
+/// Where a connection's cancel request stands.
+///
+/// Pure.
 ///
 /// The server cancels whatever a session runs at the moment the request arrives, so that a
 /// neighbour's statement may be hit: every unit that is on its way while the window is open counts as
@@ -13,8 +15,13 @@ struct CancelState {
   /// Whether a request is on its way.
   var isRequested: Bool { requestedAt != nil }
 
-  func isWindowOpen(at now: ContinuousClock.Instant) -> Bool {
-    isRequested || windowEnd.map { now < $0 } ?? false
+  /// Whether a statement that is sent or runs at `now` may be hit.
+  ///
+  /// The clock is read only when there was a request at all.
+  func isWindowOpen(at now: @autoclosure () -> ContinuousClock.Instant) -> Bool {
+    if isRequested { return true }
+    guard let windowEnd else { return false }
+    return now() < windowEnd
   }
 
   mutating func request(at now: ContinuousClock.Instant) {

@@ -95,7 +95,8 @@ struct ConnectParameters: Sendable {
       return Host(
         name: index < names.count ? names[index] : "",
         port: port.isEmpty ? "5432" : port,
-        address: index < addresses.count && !addresses[index].isEmpty ? addresses[index] : nil)
+        address: index < addresses.count && !addresses[index].isEmpty ? addresses[index] : nil
+      )
     }
   }
 

@@ -43,7 +43,11 @@ extension PostgresClient {
     let pool = pool
     let lease = try await pool.acquireLease(begin: nil, timeout: timeout)
     let run = MigrationRun(
-      pool: pool, lease: lease, schema: schema, timeout: timeout)
+      pool: pool,
+      lease: lease,
+      schema: schema,
+      timeout: timeout
+    )
     do {
       try await run.apply(migrations)
     } catch {
@@ -94,12 +98,14 @@ private struct MigrationRun {
         sha256 text NOT NULL,
         applied_at timestamptz NOT NULL DEFAULT now()
       )
-      """)
+      """
+    )
   }
 
   private func applied() async throws(PostgresError) -> [Int: String] {
     let rows = try await query(
-      "SELECT version, sha256 FROM \(unescaped: quotedSchema).schema_migration")
+      "SELECT version, sha256 FROM \(unescaped: quotedSchema).schema_migration"
+    )
     var done: [Int: String] = [:]
     for row in rows {
       let (version, checksum) = try row.decode(Int.self, String.self)

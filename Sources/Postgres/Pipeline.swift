@@ -1,6 +1,6 @@
-internal import EventLoop
-
-/// What is on its way on one connection, and what each arriving result means. Pure.
+/// What is on its way on one connection, and what each arriving result means.
+///
+/// Pure.
 ///
 /// A *unit of work* is one or more commands followed by one sync; the server runs a unit as one
 /// implicit transaction, and its outcome is certain only when the sync has been answered. So a unit

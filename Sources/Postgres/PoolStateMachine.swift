@@ -1,6 +1,6 @@
-internal import EventLoop
-
-/// Decides which connection runs which unit of work, and when connections are opened. Pure.
+/// Decides which connection runs which unit of work, and when connections are opened.
+///
+/// Pure.
 ///
 /// A connection is
 /// - *connecting*: asked for, not usable yet;
@@ -84,7 +84,9 @@ struct PoolStateMachine {
     return actions
   }
 
-  /// A waiter gave up. Returns whether it was waiting.
+  /// A waiter gave up.
+  ///
+  /// - Returns: Whether it was waiting.
   mutating func gaveUp(_ unit: UnitID) -> Bool {
     defer { releaseReservations() }
     return waiting.remove(unit) != nil
@@ -222,7 +224,9 @@ struct PoolStateMachine {
   private mutating func reserveOne() {
     guard connections.count(where: { $0.state == .reserved }) < leaseWaiters.count else { return }
     let shared = connections.indices.filter { connections[$0].state == .shared }
-    guard let index = shared.min(by: { connections[$0].load < connections[$1].load }) else { return }
+    guard let index = shared.min(by: { connections[$0].load < connections[$1].load }) else {
+      return
+    }
     connections[index].state = .reserved
   }
 

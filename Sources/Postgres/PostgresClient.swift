@@ -31,8 +31,19 @@ package final class PostgresClient: Sendable {
       PostgresPool(loop: loop, parameters: parameters, limits: limits, logger: logger)
     }
     listener = PostgresListener(
-      loop: group.loops[0], parameters: parameters, limits: limits, logger: logger)
+      loop: group.loops[0],
+      parameters: parameters,
+      limits: limits,
+      logger: logger
+    )
     for pool in pools { pool.start() }
+  }
+
+  // A client that nobody shut down must not leave watchers behind for closed descriptors.
+  deinit {
+    for pool in pools { pool.loop.submit { pool.assumeIsolated { $0.shutDown() } } }
+    let listener = listener
+    listener.loop.submit { listener.assumeIsolated { $0.shutDown() } }
   }
 
   /// The pool of the caller's loop.
@@ -52,6 +63,7 @@ package final class PostgresClient: Sendable {
   ///     ``PostgresLimits/statementTimeout`` unless given.
   ///   - idempotent: Whether it may be sent again when the connection ends under it, which is right
   ///     for reads and for writes that check for themselves.
+  /// - Returns: Its rows; none for statements without a result.
   /// - Throws: ``PostgresError``. After `.timeout`, `.cancelled` and `.connectionLost` the statement
   ///   may have taken effect.
   nonisolated(nonsending) package func query(
@@ -61,7 +73,10 @@ package final class PostgresClient: Sendable {
   ) async throws(PostgresError) -> PostgresRows {
     try query.check()
     let output = try await pool.run(
-      .statement(query), timeout: timeout, isIdempotent: idempotent)
+      .statement(query),
+      timeout: timeout,
+      isIdempotent: idempotent
+    )
     return try output.only()
   }
 
@@ -77,7 +92,9 @@ package final class PostgresClient: Sendable {
     guard !queries.isEmpty else { return [] }
     for query in queries { try query.check() }
     return try await pool.run(
-      .batch(queries), timeout: timeout, isIdempotent: idempotent
+      .batch(queries),
+      timeout: timeout,
+      isIdempotent: idempotent
     ).list
   }
 

@@ -26,7 +26,9 @@ package struct PostgresConfiguration: Sendable {
 
 /// The named limits of a client; each loop has its own pool.
 package struct PostgresLimits: Sendable {
-  /// Connections of one loop's pool, 1 or more. One more is opened to cancel statements.
+  /// Connections of one loop's pool, 1 or more.
+  ///
+  /// One more is opened to cancel statements.
   package var connectionsPerLoop = 4
   /// Callers of one loop that may wait for a connection; the next is refused at once.
   package var waitersPerLoop = 1_024

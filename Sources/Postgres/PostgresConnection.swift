@@ -1,7 +1,9 @@
 internal import CLibpq
 internal import EventLoop
 
-/// Whoever owns connections: a pool or a listener. An actor pinned to the loop of its connections.
+/// Whoever owns connections: a pool or a listener.
+///
+/// An actor pinned to the loop of its connections.
 protocol ConnectionOwner: Actor {
   /// A socket is ready; enters the actor and calls ``PostgresConnection/ready(_:owner:)``.
   nonisolated func connectionIsReady(_ id: Int, _ events: FDEvents)
@@ -21,7 +23,9 @@ protocol ConnectionOwner: Actor {
   )
 }
 
-/// Drives one libpq connection in pipeline mode. Confined to its owner's loop.
+/// Drives one libpq connection in pipeline mode.
+///
+/// Confined to its owner's loop.
 ///
 /// It sends units of work at once, each with its own sync, and hands each finished unit to its owner.
 final class PostgresConnection {
@@ -109,7 +113,9 @@ final class PostgresConnection {
 
   // MARK: Sending
 
-  /// Sends a unit with its sync. On failure the connection is lost, and with it the unit.
+  /// Sends a unit with its sync.
+  ///
+  /// On failure the connection is lost, and with it the unit.
   func send<Owner: ConnectionOwner>(_ unit: UnitOfWork, owner: isolated Owner) {
     unit.attempts += 1
     let isSent: Bool
@@ -219,7 +225,8 @@ final class PostgresConnection {
       defer { PQfreemem(notification) }
       owner.connectionReceived(
         channel: String(cString: notification.pointee.relname),
-        payload: String(cString: notification.pointee.extra))
+        payload: String(cString: notification.pointee.extra)
+      )
     }
   }
 

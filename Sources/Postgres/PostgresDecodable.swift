@@ -16,7 +16,9 @@ package enum PostgresDecodingFailure: Error, Sendable {
   case malformed
 }
 
-/// One value of a result, in binary format. Valid only inside `decode`.
+/// One value of a result, in binary format.
+///
+/// Valid only inside `decode`.
 package struct PostgresCell {
   /// The bytes, or nil for NULL.
   package let bytes: UnsafeRawBufferPointer?
@@ -162,7 +164,8 @@ extension Date: PostgresDecodable {
       let days = try reader.read(Int32.self)
       guard days != .min, days != .max else { throw .outOfRange }
       return Date(
-        timeIntervalSinceReferenceDate: Double(days) * 86_400 - PostgresTime.referenceOffset)
+        timeIntervalSinceReferenceDate: Double(days) * 86_400 - PostgresTime.referenceOffset
+      )
     default: throw .typeMismatch
     }
   }

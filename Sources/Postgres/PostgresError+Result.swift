@@ -16,16 +16,17 @@ extension PostgresError {
       constraint: field("n"),
       table: field("t"),
       column: field("c"),
-      routine: field("R"))
+      routine: field("R")
+    )
     let message = field("M") ?? ""
     // Class 22, data exceptions, quotes the value; so may class P0, raised by functions.
     let hidesValues = sqlState.hasPrefix("22")
     self.init(.server, hidesValues ? Self.withoutQuotes(message) : message, server: fields)
   }
 
-  /// One line without the blanks and line ends of libpq's messages.
+  /// One line without the tabs and line ends of libpq's messages.
   static func clean(_ message: String) -> String {
-    message.split(whereSeparator: \.isNewline).joined(separator: " ")
+    message.split(whereSeparator: \.isWhitespace).joined(separator: " ")
   }
 
   /// Replaces everything between the first and the last quote, which may hold a value.

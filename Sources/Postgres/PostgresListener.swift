@@ -56,7 +56,8 @@ actor PostgresListener {
   nonisolated func listen(_ channel: String) -> AsyncStream<PostgresNotification> {
     let (stream, continuation) = AsyncStream.makeStream(
       of: PostgresNotification.self,
-      bufferingPolicy: .bufferingNewest(limits.bufferedNotifications))
+      bufferingPolicy: .bufferingNewest(limits.bufferedNotifications)
+    )
     loop.submit { self.assumeIsolated { $0.add(continuation, channel) } }
     return stream
   }
@@ -120,7 +121,11 @@ actor PostgresListener {
     connectionNumber += 1
     do {
       let connection = try PostgresConnection(
-        id: connectionNumber, loop: loop, parameters: parameters, preparedStatements: 16)
+        id: connectionNumber,
+        loop: loop,
+        parameters: parameters,
+        preparedStatements: 16
+      )
       self.connection = connection
       expect("connection", within: limits.connectTimeout, of: connection) { $0.hasOpened }
       connection.begin(owner: self)
@@ -140,7 +145,9 @@ actor PostgresListener {
   }
 
   private func send(_ verb: String, _ channel: String, on connection: PostgresConnection) {
-    let name = "\"" + channel.split(separator: "\"", omittingEmptySubsequences: false)
+    let name =
+      "\""
+      + channel.split(separator: "\"", omittingEmptySubsequences: false)
       .joined(separator: "\"\"") + "\""
     let unit = makeUnit(PostgresQuery(unescaped: verb + name))
     if verb == "LISTEN " { pendingChannels[unit.id] = channel }
@@ -157,7 +164,8 @@ actor PostgresListener {
       isIdempotent: true,
       now: loop.now,
       acquireTimeout: Self.checkTimeout,
-      timeout: Self.checkTimeout)
+      timeout: Self.checkTimeout
+    )
   }
 
   // MARK: Dead peers

@@ -34,7 +34,8 @@ package struct PostgresParameters: Sendable {
     write(&buffer)
     bytes = buffer.bytes
     entries.append(
-      Entry(type: type, format: 1, offset: start, count: Int32(bytes.count - start)))
+      Entry(type: type, format: 1, offset: start, count: Int32(bytes.count - start))
+    )
     bytes.append(0)
   }
 
@@ -44,7 +45,8 @@ package struct PostgresParameters: Sendable {
     bytes.append(contentsOf: text.utf8)
     if bytes[start...].contains(0) { containsNUL = true }
     entries.append(
-      Entry(type: type, format: 0, offset: start, count: Int32(bytes.count - start)))
+      Entry(type: type, format: 0, offset: start, count: Int32(bytes.count - start))
+    )
     bytes.append(0)
   }
 }
@@ -93,7 +95,8 @@ extension PostgresParameters {
   ) -> Result {
     let count = entries.count
     guard count > 0 else { return body(0, nil, nil, nil) }
-    return withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: count) { values in
+    return withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: count) {
+      values in
       withUnsafeTemporaryAllocation(of: Int32.self, capacity: count * 2) { numbers in
         bytes.withUnsafeBytes { buffer in
           let base = buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
@@ -105,8 +108,11 @@ extension PostgresParameters {
           }
           let lengths = numbers.baseAddress.map { UnsafePointer($0) }
           return body(
-            Int32(count), values.baseAddress.map { UnsafePointer($0) }, lengths,
-            lengths.map { $0 + count })
+            Int32(count),
+            values.baseAddress.map { UnsafePointer($0) },
+            lengths,
+            lengths.map { $0 + count }
+          )
         }
       }
     }

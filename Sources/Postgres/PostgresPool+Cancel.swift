@@ -35,8 +35,10 @@ extension PostgresPool {
           now: loop.now,
           acquireTimeout: limits.cancelTimeout,
           timeout: limits.cancelTimeout,
-          purpose: .cancel(id)),
-        owner: self)
+          purpose: .cancel(id)
+        ),
+        owner: self
+      )
     }
     closeControlLater()
   }

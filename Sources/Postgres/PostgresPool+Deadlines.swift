@@ -42,13 +42,13 @@ extension PostgresPool {
     unit.finish(.failure(waitedTooLong(unit)))
   }
 
+  /// Nothing was sent: that the time is over says something about the pool, not the statement.
   private func waitedTooLong(_ unit: UnitOfWork) -> PostgresError {
-    if unit.deadline <= loop.now { return Self.timeoutError(unit) }
     if machine.openCount == 0 {
       let cause = lastConnectError.map { ": \($0.message)" } ?? ""
       return PostgresError(.unavailable, "no connection to the database" + cause)
     }
-    return PostgresError(.poolExhausted, "no free connection within \(limits.acquireTimeout)")
+    return PostgresError(.poolExhausted, "no connection was free in time")
   }
 
   private static func timeoutError(_ unit: UnitOfWork) -> PostgresError {

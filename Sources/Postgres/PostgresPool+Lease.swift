@@ -5,8 +5,12 @@ internal import Logging
 extension PostgresPool {
   /// Waits for a connection that nobody else uses.
   ///
-  /// - Parameter begin: Sent in front of the first statement, in the same round trip; nil for work
-  ///   outside of a transaction.
+  /// - Parameters:
+  ///   - begin: Sent in front of the first statement, in the same round trip; nil for work outside of
+  ///     a transaction.
+  ///   - timeout: How long to wait, at most ``PostgresLimits/acquireTimeout``.
+  /// - Returns: The lease, to be ended by `commit`, `rollback`, `release` or `discard`.
+  /// - Throws: ``PostgresError`` when there is no connection in time.
   func acquireLease(begin: String?, timeout: Duration) async throws(PostgresError) -> UnitID {
     let output = try await run(.lease, timeout: timeout)
     guard case .lease(let id) = output else {
@@ -78,7 +82,8 @@ extension PostgresPool {
       now: loop.now,
       acquireTimeout: limits.cancelTimeout,
       timeout: limits.cancelTimeout + limits.cancelTimeout,
-      purpose: .rollback(id))
+      purpose: .rollback(id)
+    )
     send(unit, on: connection)
   }
 
@@ -90,7 +95,9 @@ extension PostgresPool {
     guard case .failure(let error) = result else { return release(id) }
     leases[id] = nil
     connection.lose(
-      PostgresError(.connectionLost, "ROLLBACK failed: \(error.message)"), owner: self)
+      PostgresError(.connectionLost, "ROLLBACK failed: \(error.message)"),
+      owner: self
+    )
   }
 
   /// Gives a connection without an open transaction back.
@@ -103,6 +110,8 @@ extension PostgresPool {
   func discard(_ id: UnitID) {
     guard let lease = leases.removeValue(forKey: id), lease.loss == nil else { return }
     connections[lease.connection]?.lose(
-      PostgresError(.closed, "the session was ended"), owner: self)
+      PostgresError(.closed, "the session was ended"),
+      owner: self
+    )
   }
 }

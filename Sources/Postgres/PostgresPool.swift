@@ -91,7 +91,9 @@ actor PostgresPool {
             now: loop.now,
             acquireTimeout: limits.acquireTimeout,
             timeout: timeout ?? limits.statementTimeout,
-            completion: completion))
+            completion: completion
+          )
+        )
       }
     } onCancel: {
       guard isCancellable else { return }
@@ -144,7 +146,8 @@ actor PostgresPool {
       case .refuse(let id):
         let count = limits.waitersPerLoop
         waiting.removeValue(forKey: id)?.finish(
-          .failure(PostgresError(.poolExhausted, "\(count) callers wait for a connection")))
+          .failure(PostgresError(.poolExhausted, "\(count) callers wait for a connection"))
+        )
       }
     }
   }
@@ -186,7 +189,8 @@ actor PostgresPool {
       id: id,
       loop: loop,
       parameters: parameters,
-      preparedStatements: limits.preparedStatements)
+      preparedStatements: limits.preparedStatements
+    )
     _ = loop.schedule(after: limits.connectTimeout) { [weak self, weak connection] in
       guard let self, let connection, !connection.hasOpened else { return }
       self.assumeIsolated { $0.connectTimedOut(id) }

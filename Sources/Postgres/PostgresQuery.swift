@@ -63,8 +63,10 @@ package struct PostgresQuery: Sendable, ExpressibleByStringInterpolation {
       appendInterpolation(bound: value)
     }
 
-    /// Binds a value or NULL. Apart from the other, because the compiler warns of optionals that
-    /// reach an interpolation without saying so.
+    /// Binds a value or NULL.
+    ///
+    /// Apart from the other, because the compiler warns of optionals that reach an interpolation
+    /// without saying so.
     package mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value?) {
       appendInterpolation(bound: value)
     }

@@ -139,6 +139,7 @@ final class PostgresResult: Sendable {
     let type = PQftype(raw.pointer, Int32(column))
     return PostgresError(
       .decoding,
-      "column \(column) '\(columnName(column))' (type oid \(type)) as \(wanted): \(failure)")
+      "column \(column) '\(columnName(column))' (type oid \(type)) as \(wanted): \(failure)"
+    )
   }
 }

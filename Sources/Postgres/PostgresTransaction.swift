@@ -8,7 +8,9 @@ package enum PostgresIsolation: String, Sendable {
   case serializable = "SERIALIZABLE"
 }
 
-/// An open transaction: its connection belongs to it alone. Valid only inside its body.
+/// An open transaction: its connection belongs to it alone.
+///
+/// Valid only inside its body.
 package struct PostgresTransaction: Sendable {
   private let pool: PostgresPool
   private let lease: UnitID
@@ -57,6 +59,7 @@ extension PostgresClient {
   ///   - retryable: Whether the body may run again.
   ///   - idempotent: Whether committing twice is the same as once.
   ///   - body: The statements; it must not keep the transaction.
+  /// - Returns: What the body returned in the run that was committed.
   /// - Throws: ``PostgresError``, or what the body threw.
   nonisolated(nonsending) package func transaction<Result>(
     isolation: PostgresIsolation = .readCommitted,

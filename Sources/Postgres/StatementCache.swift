@@ -9,7 +9,9 @@ struct StatementKey: Hashable, Sendable {
   }
 }
 
-/// The prepared statements of one connection, bounded; the least recently used goes first. Pure.
+/// The prepared statements of one connection, bounded; the least recently used goes first.
+///
+/// Pure.
 struct StatementCache {
   /// A statement's name, NUL-terminated for libpq.
   typealias Name = [CChar]

@@ -1,7 +1,9 @@
 /// Identifies a unit of work, a lease or a waiter within one pool; never used twice.
 typealias UnitID = UInt64
 
-/// Statements that share one fate, and the caller who waits for them. Confined to its pool's loop.
+/// Statements that share one fate, and the caller who waits for them.
+///
+/// Confined to its pool's loop.
 final class UnitOfWork {
   enum Work {
     case statement(PostgresQuery)

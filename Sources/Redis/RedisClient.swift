@@ -41,7 +41,11 @@ package final class RedisClient: Sendable {
       RedisLink(loop: $0, endpoint: endpoint, limits: chosen, logger: logger)
     }
     subscriber = RedisSubscriber(
-      loop: group.loops[0], endpoint: endpoint, limits: chosen, logger: logger)
+      loop: group.loops[0],
+      endpoint: endpoint,
+      limits: chosen,
+      logger: logger
+    )
     for link in links { link.start() }
   }
 
@@ -59,6 +63,7 @@ package final class RedisClient: Sendable {
   ///   - name: Its name; commands that change the connection's mode are refused.
   ///   - arguments: Texts, numbers and bytes.
   ///   - timeout: ``RedisLimits/commandTimeout`` unless given.
+  /// - Returns: The answer; an error as the answer is thrown.
   /// - Throws: ``RedisError``; after `.timeout` and `.connectionLost` the command may have run.
   nonisolated(nonsending) package func command(
     _ name: String,
@@ -80,7 +85,10 @@ package final class RedisClient: Sendable {
   ///   - script: Kept by the caller between calls.
   ///   - keys: `KEYS` of the script.
   ///   - arguments: `ARGV` of the script.
-  ///   - timeout: For everything, loading the script included; ``RedisLimits/scriptTimeout`` unless given.
+  ///   - timeout: For everything, loading the script included; ``RedisLimits/scriptTimeout`` unless
+  ///     given.
+  /// - Returns: What the Lua text returned.
+  /// - Throws: ``RedisError``; after `.timeout` and `.connectionLost` the script may have run.
   nonisolated(nonsending) package func run(
     _ script: RedisScript,
     keys: [String],
@@ -147,7 +155,9 @@ package final class RedisClient: Sendable {
   /// A lost connection is restored, and messages of the time between are lost; `events(of:)` tells.
   package func subscribe(_ channel: String) -> AsyncStream<[UInt8]> {
     let (stream, continuation) = AsyncStream.makeStream(
-      of: [UInt8].self, bufferingPolicy: .bufferingNewest(limits.bufferedMessages))
+      of: [UInt8].self,
+      bufferingPolicy: .bufferingNewest(limits.bufferedMessages)
+    )
     subscriber.add(channel, onEnd: continuation) { event in
       if case .message(let payload) = event { continuation.yield(payload) }
       return true
@@ -158,7 +168,9 @@ package final class RedisClient: Sendable {
   /// Messages of a channel with the moments at which the subscription begins, at first and again.
   package func events(of channel: String) -> AsyncStream<RedisSubscriptionEvent> {
     let (stream, continuation) = AsyncStream.makeStream(
-      of: RedisSubscriptionEvent.self, bufferingPolicy: .bufferingNewest(limits.bufferedMessages))
+      of: RedisSubscriptionEvent.self,
+      bufferingPolicy: .bufferingNewest(limits.bufferedMessages)
+    )
     subscriber.add(channel, onEnd: continuation) { event in
       if case .dropped = continuation.yield(event) { return false }
       return true

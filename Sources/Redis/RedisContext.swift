@@ -9,7 +9,7 @@ protocol RedisContextOwner: Actor {
   nonisolated func contextHasEvents(_ id: Int)
 }
 
-/// Drives one `redisAsyncContext`. Confined to its owner's loop.
+/// Drives one connection of hiredis, on its owner's loop.
 ///
 /// hiredis calls back in the middle of its work; the callbacks only record what happened, and the
 /// owner acts on `takeEvents()` afterwards. Commands gather in a turn of the loop and leave in one
@@ -135,16 +135,17 @@ final class RedisContext: TurnFlushable {
     self.raw = nil
   }
 
-  private static let didReply: @convention(c) (
-    UnsafeMutablePointer<redisAsyncContext>?, UnsafeMutableRawPointer?, UnsafeMutableRawPointer?
-  ) -> Void = { raw, reply, _ in
-    guard let context = RedisContext.of(raw?.pointee.data) else { return }
-    guard let reply = reply?.assumingMemoryBound(to: redisReply.self) else {
-      context.events.append(.noReply)
-      return
+  private static let didReply:
+    @convention(c) (
+      UnsafeMutablePointer<redisAsyncContext>?, UnsafeMutableRawPointer?, UnsafeMutableRawPointer?
+    ) -> Void = { raw, reply, _ in
+      guard let context = RedisContext.of(raw?.pointee.data) else { return }
+      guard let reply = reply?.assumingMemoryBound(to: redisReply.self) else {
+        context.events.append(.noReply)
+        return
+      }
+      context.events.append(.reply(RedisValue(copying: reply)))
     }
-    context.events.append(.reply(RedisValue(copying: reply)))
-  }
 
   // MARK: Driving
 

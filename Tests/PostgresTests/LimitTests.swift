@@ -33,7 +33,9 @@ extension PostgresSuite {
       try await TestDatabase.run { database in
         let client = try PostgresClient(
           PostgresConfiguration(url: database.url, limits: limits),
-          group: database.group, logger: TestDatabase.quiet)
+          group: database.group,
+          logger: TestDatabase.quiet
+        )
         let start = ContinuousClock.now
         let error = await #expect(throws: PostgresError.self) { try await client.query("SELECT 1") }
         #expect(error?.kind == .poolExhausted)

@@ -27,7 +27,8 @@ extension PostgresSuite {
           """
           SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity
           WHERE application_name = \(database.schema) AND query LIKE 'LISTEN%'
-          """)
+          """
+        )
         #expect(await seen.next() == .reconnected)
         try await other.notify(channel, payload: "after")
         #expect(await seen.next()?.payload == "after")
@@ -51,7 +52,8 @@ extension PostgresSuite {
           """
           SELECT count(*) FROM pg_stat_activity
           WHERE application_name = \(database.schema) AND query LIKE 'LISTEN%'
-          """)
+          """
+        )
         #expect(try sessions[0].decode(at: 0, as: Int.self) == 1)
         await other.shutdown()
       }

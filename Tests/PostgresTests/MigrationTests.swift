@@ -6,10 +6,15 @@ extension PostgresSuite {
   @Suite("Migrations")
   struct MigrationTests {
     private let create = Migration(
-      version: 1, name: "create_pet",
-      sql: "CREATE TABLE pet (id bigint PRIMARY KEY); INSERT INTO pet VALUES (1);")
+      version: 1,
+      name: "create_pet",
+      sql: "CREATE TABLE pet (id bigint PRIMARY KEY); INSERT INTO pet VALUES (1);"
+    )
     private let widen = Migration(
-      version: 2, name: "it's wide", sql: "ALTER TABLE pet ADD COLUMN name text -- last")
+      version: 2,
+      name: "it's wide",
+      sql: "ALTER TABLE pet ADD COLUMN name text -- last"
+    )
 
     @Test("Missing migrations run once, in order, in their schema")
     func run() async throws {
@@ -20,7 +25,9 @@ extension PostgresSuite {
         try await client.migrate(schema: database.schema, migrations: [create, widen])
         #expect(try await client.query("SELECT id, name FROM pet").count == 1)
         let rows = try await client.query("SELECT version, name FROM schema_migration ORDER BY 1")
-        #expect(try rows.map { try $0.decode(at: 1, as: String.self) } == ["create_pet", "it's wide"])
+        #expect(
+          try rows.map { try $0.decode(at: 1, as: String.self) } == ["create_pet", "it's wide"]
+        )
       }
     }
 
@@ -52,7 +59,9 @@ extension PostgresSuite {
         }
         #expect(error?.sqlState == "22012")
         #expect(error?.message.contains("2 bad") == true)
-        let row = try await client.query("SELECT to_regclass('pet') IS NULL, to_regclass('dog') IS NULL")
+        let row = try await client.query(
+          "SELECT to_regclass('pet') IS NULL, to_regclass('dog') IS NULL"
+        )
         let (noPet, noDog) = try row[0].decode(Bool.self, Bool.self)
         #expect(!noPet && noDog)
         try await client.migrate(schema: database.schema, migrations: [create, widen])

@@ -79,7 +79,8 @@ struct PipelineTests {
 
   @Test(
     "What fits no step is a violation",
-    arguments: [[0], [1], [2, 2], [2, 0], [2, 1, 1]])
+    arguments: [[0], [1], [2, 2], [2, 0], [2, 1, 1]]
+  )
   func violations(_ inputs: [Int]) {
     let all: [Pipeline<Int, String>.Input] = [.synced, .end, .rows("x")]
     var pipeline = sent(1)

@@ -27,7 +27,8 @@ extension PostgresSuite {
           CREATE TABLE pair (
             id bigint PRIMARY KEY,
             other bigint CONSTRAINT other_exists REFERENCES pair DEFERRABLE INITIALLY DEFERRED)
-          """)
+          """
+        )
         let error = await #expect(throws: PostgresError.self) {
           try await database.client.query("INSERT INTO pair VALUES (1, 2)")
         }
@@ -49,9 +50,15 @@ extension PostgresSuite {
               \("ä\u{1F600}")::text, \(id), \(instant), \(bytes), \(JSONText(#"{"a": [1]}"#)),
               \(NumericText("-12345.60700"))
             """
-          ).first)
+          ).first
+        )
         let (bool, int2, int4, int8, int) = try row.decode(
-          Bool.self, Int16.self, Int32.self, Int64.self, Int.self)
+          Bool.self,
+          Int16.self,
+          Int32.self,
+          Int64.self,
+          Int.self
+        )
         #expect(bool && int2 == .min && int4 == .max && int8 == .min && int == .max)
         #expect(try row.decode(at: 5, as: Double.self) == 1.5)
         #expect(try row.decode(at: 6, as: String.self) == "ä\u{1F600}")
@@ -68,7 +75,8 @@ extension PostgresSuite {
     func null() async throws {
       try await TestDatabase.run { database in
         let rows = try await database.client.query(
-          "SELECT \(UUID?.none), \(String?.none)::text, \(Int?.some(3))")
+          "SELECT \(UUID?.none), \(String?.none)::text, \(Int?.some(3))"
+        )
         let (id, text, number) = try rows[0].decode(UUID?.self, String?.self, Int?.self)
         #expect(id == nil && text == nil && number == 3)
         let error = #expect(throws: PostgresError.self) {
@@ -83,7 +91,8 @@ extension PostgresSuite {
       try await TestDatabase.run { database in
         let (ids, texts) = ([UUID(), UUID()], ["a,b", "", "\"}{", "ü"])
         let rows = try await database.client.query(
-          "SELECT \(ids), \(texts), \([Int64.min, 3]), \([Int32(7)]), \([String]()), '{1,NULL}'::int[]")
+          "SELECT \(ids), \(texts), \([Int64.min, 3]), \([Int32(7)]), \([String]()), '{1,NULL}'::int[]"
+        )
         let row = rows[0]
         #expect(try row.decode(at: 0, as: [UUID].self) == ids)
         #expect(try row.decode(at: 1, as: [String].self) == texts)
@@ -98,9 +107,12 @@ extension PostgresSuite {
     func inferredText() async throws {
       try await TestDatabase.run { database in
         _ = try await database.client.query("CREATE TYPE mood AS ENUM ('good', 'bad')")
-        _ = try await database.client.query("CREATE TABLE t (m mood, d date, j jsonb, v varchar(9))")
         _ = try await database.client.query(
-          "INSERT INTO t VALUES (\("bad"), \("2026-11-21"), \("[1]"), \("v"))")
+          "CREATE TABLE t (m mood, d date, j jsonb, v varchar(9))"
+        )
+        _ = try await database.client.query(
+          "INSERT INTO t VALUES (\("bad"), \("2026-11-21"), \("[1]"), \("v"))"
+        )
         let row = try await database.client.query("SELECT m, d, j, v FROM t WHERE m = \("bad")")[0]
         #expect(try row.decode("m", as: String.self) == "bad")
         #expect(try row.decode("d", as: Date.self).timeIntervalSince1970 == 1_795_219_200)
@@ -123,7 +135,8 @@ extension PostgresSuite {
     func errors() async throws {
       try await TestDatabase.run { database in
         _ = try await database.client.query(
-          "CREATE TABLE account (email text CONSTRAINT email_once UNIQUE, age int)")
+          "CREATE TABLE account (email text CONSTRAINT email_once UNIQUE, age int)"
+        )
         let insert: PostgresQuery = "INSERT INTO account VALUES (\("secret@example.com"), 1)"
         _ = try await database.client.query(insert)
         let twice = await #expect(throws: PostgresError.self) {
@@ -144,7 +157,9 @@ extension PostgresSuite {
     func largeRows() async throws {
       try await TestDatabase.run { database in
         let rows = try await database.client.query(
-          "SELECT repeat('x', 10000000) FROM generate_series(1, 3)", timeout: .seconds(60))
+          "SELECT repeat('x', 10000000) FROM generate_series(1, 3)",
+          timeout: .seconds(60)
+        )
         #expect(rows.count == 3)
         #expect(try rows[2].decode(at: 0, as: String.self).utf8.count == 10_000_000)
         let sent = [UInt8](repeating: 7, count: 5_000_000)

@@ -11,7 +11,8 @@ extension PostgresSuite {
         """
         SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity
         WHERE application_name = \(database.schema)
-        """)
+        """
+      )
     }
 
     @Test("Sessions that the server ended are replaced")
@@ -34,7 +35,10 @@ extension PostgresSuite {
       try await TestDatabase.run { database in
         let (client, other) = (database.client, try await database.otherClient())
         _ = try await client.query("CREATE SEQUENCE runs")
-        async let plain = client.query("SELECT nextval('runs') FROM pg_sleep(21)", timeout: .seconds(30))
+        async let plain = client.query(
+          "SELECT nextval('runs') FROM pg_sleep(21)",
+          timeout: .seconds(30)
+        )
         try await database.wait(for: 1, from: database.running("pg_sleep(21)"), on: other)
         try await terminateAll(database, other)
         do {
@@ -45,7 +49,10 @@ extension PostgresSuite {
           #expect(error.isUnavailable)
         }
         async let repeated = client.query(
-          "SELECT 1 FROM pg_sleep(0.5)", timeout: .seconds(30), idempotent: true)
+          "SELECT 1 FROM pg_sleep(0.5)",
+          timeout: .seconds(30),
+          idempotent: true
+        )
         try await database.wait(for: 1, from: database.running("pg_sleep(0.5)"), on: other)
         try await terminateAll(database, other)
         #expect(try await repeated.count == 1)
@@ -76,7 +83,9 @@ extension PostgresSuite {
       try await TestDatabase.run { database in
         let client = try PostgresClient(
           PostgresConfiguration(url: "postgres://nobody@127.0.0.1:1/none"),
-          group: database.group, logger: TestDatabase.quiet)
+          group: database.group,
+          logger: TestDatabase.quiet
+        )
         let start = ContinuousClock.now
         let error = await #expect(throws: PostgresError.self) { try await client.query("SELECT 1") }
         #expect(error?.kind == .unavailable)
@@ -91,8 +100,10 @@ extension PostgresSuite {
       try await TestDatabase.run { database in
         let parameters = "\(database.url)\(database.url.contains("?") ? "&" : "?")dbname=no_such_db"
         let client = try PostgresClient(
-          PostgresConfiguration(url: parameters), group: database.group,
-          logger: TestDatabase.quiet)
+          PostgresConfiguration(url: parameters),
+          group: database.group,
+          logger: TestDatabase.quiet
+        )
         let error = await #expect(throws: PostgresError.self) { try await client.query("SELECT 1") }
         #expect(error?.kind == .unavailable)
         #expect(error?.message.contains("no_such_db") == true)

@@ -31,6 +31,43 @@ extension PostgresSuite {
       }
     }
 
+    @Test("A commit that fails at its sync does not disturb its neighbours")
+    func deferredNeighbours() async throws {
+      try await TestDatabase.run(limits: one) { database in
+        let client = database.client
+        _ = try await client.query(
+          """
+          CREATE TABLE pair (
+            id bigint PRIMARY KEY,
+            other bigint CONSTRAINT other_exists REFERENCES pair DEFERRABLE INITIALLY DEFERRED)
+          """
+        )
+        let outcomes = await withTaskGroup(of: (Int, PostgresError?).self) { group in
+          for id in 1...300 {
+            group.addTask {
+              do throws(PostgresError) {
+                let other = id % 3 == 0 ? -id : id
+                let rows = try await client.query(
+                  "INSERT INTO pair VALUES (\(id), \(other)) RETURNING id"
+                )
+                let stored = try rows[0].decode(at: 0, as: Int.self)
+                return (stored, nil)
+              } catch {
+                return (id, error)
+              }
+            }
+          }
+          return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+        for id in 1...300 {
+          let error = outcomes[id]
+          #expect((error != nil) == (id % 3 == 0), "\(id): \(String(describing: error))")
+          if let error { #expect(error.isForeignKeyViolation(of: "other_exists")) }
+        }
+        #expect(try await client.query("SELECT id FROM pair").count == 200)
+      }
+    }
+
     @Test("1,000 queries at once get each its own answer", arguments: [1, 4])
     func thousand(_ connections: Int) async throws {
       var limits = one

@@ -103,7 +103,8 @@ extension PostgresSuite {
           try await database.client.transaction(retryable: false) { transaction in
             runs += 1
             _ = try await transaction.query(
-              "DO $$ BEGIN RAISE EXCEPTION SQLSTATE '40001'; END $$")
+              "DO $$ BEGIN RAISE EXCEPTION SQLSTATE '40001'; END $$"
+            )
           }
         }
         #expect(error?.sqlState == "40001")
@@ -119,7 +120,8 @@ extension PostgresSuite {
           try await database.client.transaction { transaction in
             attempts.append(transaction.attempt)
             _ = try await transaction.query(
-              "DO $$ BEGIN RAISE EXCEPTION SQLSTATE '40P01'; END $$")
+              "DO $$ BEGIN RAISE EXCEPTION SQLSTATE '40P01'; END $$"
+            )
           }
         }
         #expect(error?.sqlState == "40P01")

@@ -24,7 +24,8 @@ struct ValueTests {
 
   @Test(
     "The cache drops what was used longest ago",
-    arguments: [1, 3])
+    arguments: [1, 3]
+  )
   func cache(_ capacity: Int) {
     var cache = StatementCache(capacity: capacity)
     for index in 0..<10 { _ = cache.use(StatementKey(PostgresQuery(unescaped: "\(index)"))) }
@@ -52,7 +53,8 @@ struct ValueTests {
       ([0, 0, 0, 0], "0"),
       ([0, 0, 0xC000, 0], "NaN"),
       ([1, 1, 0, 0, 3], "30000"),
-    ] as [([UInt16], String)])
+    ] as [([UInt16], String)]
+  )
   func numeric(_ words: [UInt16], _ text: String) throws {
     let bytes = words.flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }
     let value = try bytes.withUnsafeBytes {

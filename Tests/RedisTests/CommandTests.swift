@@ -72,10 +72,14 @@ extension RedisSuite {
     func script() async throws {
       try await TestRedis.run { redis in
         let script = RedisScript(
-          "redis.call('SET', KEYS[1], ARGV[1]) return {ARGV[2], #KEYS, redis.call('GET', KEYS[1])}")
+          "redis.call('SET', KEYS[1], ARGV[1]) return {ARGV[2], #KEYS, redis.call('GET', KEYS[1])}"
+        )
         for round in 0..<3 {
           let value = try await redis.client.run(
-            script, keys: [redis.key("a")], arguments: [round, 7])
+            script,
+            keys: [redis.key("a")],
+            arguments: [round, 7]
+          )
           #expect(value.integers == [7, 1, round])
           _ = try await redis.client.command("SCRIPT", "FLUSH")
         }

@@ -43,7 +43,8 @@ struct RedisValueTests {
       "", "host", "rediss://host", "redis://", "redis://host:0", "redis://host:x", "redis://host/x",
       "redis://secret@host", "redis://a:%zz@host", "unix://relative", "unix:///a?x=1",
       "redis://host/99999",
-    ])
+    ]
+  )
   func badURLs(_ url: String) {
     let error = #expect(throws: RedisError.self) { try RedisEndpoint(url: url) }
     #expect(error?.kind == .configuration)

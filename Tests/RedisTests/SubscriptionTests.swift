@@ -86,7 +86,10 @@ extension RedisSuite {
     func end() async throws {
       try await TestRedis.run { redis in
         let client = try RedisClient(
-          url: redis.url, group: redis.group, logger: TestRedis.quiet)
+          url: redis.url,
+          group: redis.group,
+          logger: TestRedis.quiet
+        )
         var payloads = client.subscribe(redis.key("c")).makeAsyncIterator()
         await client.shutdown()
         #expect(await payloads.next() == nil)

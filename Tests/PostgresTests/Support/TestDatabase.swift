@@ -16,7 +16,8 @@ struct TestDatabase {
   static func url() throws -> String {
     try #require(
       ProcessInfo.processInfo.environment["ONESHOT_TEST_DATABASE_URL"],
-      "set ONESHOT_TEST_DATABASE_URL, or run make test")
+      "set ONESHOT_TEST_DATABASE_URL, or run make test"
+    )
   }
 
   /// Runs `body` on a fresh schema.
@@ -31,8 +32,14 @@ struct TestDatabase {
     let group = try EventLoopGroup(count: loops)
     let client = try PostgresClient(
       PostgresConfiguration(
-        url: url, applicationName: schema, searchPath: schema, limits: limits),
-      group: group, logger: quiet)
+        url: url,
+        applicationName: schema,
+        searchPath: schema,
+        limits: limits
+      ),
+      group: group,
+      logger: quiet
+    )
     let database = TestDatabase(client: client, group: group, schema: schema, url: url)
     do {
       _ = try await client.query("CREATE SCHEMA \(unescaped: schema)")
@@ -54,8 +61,14 @@ struct TestDatabase {
     limits.acquireTimeout = .seconds(5)
     return try PostgresClient(
       PostgresConfiguration(
-        url: url, applicationName: schema + "_other", searchPath: schema, limits: limits),
-      group: group, logger: Self.quiet)
+        url: url,
+        applicationName: schema + "_other",
+        searchPath: schema,
+        limits: limits
+      ),
+      group: group,
+      logger: Self.quiet
+    )
   }
 
   /// A logger that says nothing: lost connections are what some tests are about.

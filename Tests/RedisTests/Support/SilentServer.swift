@@ -11,7 +11,7 @@ final class SilentServer: Sendable {
   let port: UInt16
   private let descriptor: Int32
 
-  /// - Parameter answers: `PONG`s for each connection before the silence.
+  /// Listens on a port of the system's choice and answers `answers` times on each connection.
   init(answers: Int) throws {
     let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_in()

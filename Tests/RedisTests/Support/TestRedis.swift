@@ -16,7 +16,8 @@ struct TestRedis {
   static func url() throws -> String {
     try #require(
       ProcessInfo.processInfo.environment["ONESHOT_TEST_REDIS_URL"],
-      "set ONESHOT_TEST_REDIS_URL, or run make test")
+      "set ONESHOT_TEST_REDIS_URL, or run make test"
+    )
   }
 
   /// Times that a busy machine keeps, for tests that are not about time.
@@ -40,7 +41,11 @@ struct TestRedis {
     let group = try EventLoopGroup(count: loops)
     let client = try RedisClient(url: url, group: group, limits: limits, logger: quiet)
     let redis = TestRedis(
-      client: client, group: group, prefix: "test:\(UUID().uuidString):", url: url)
+      client: client,
+      group: group,
+      prefix: "test:\(UUID().uuidString):",
+      url: url
+    )
     do {
       try await body(redis)
     } catch {
