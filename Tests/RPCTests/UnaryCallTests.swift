@@ -41,6 +41,36 @@ import Testing
     }
   }
 
+  @Test("Calls that end, are given up or never read do not use up the connection's window")
+  func window() async throws {
+    let sized = RPCFixture.method("Sized")
+    let endless = RPCFixture.method("Endless", .serverStreaming)
+    var registry = MethodRegistry()
+    registry.unary(sized) { _, _ in framed([UInt8](repeating: 7, count: 10_000)) }
+    registry.stream(endless) { _, responses, _ in
+      while true { try await responses.send(framed([UInt8](repeating: 7, count: 10_000))) }
+    }
+    try await RPCFixture.run(registry) { fixture in
+      // Each of the three would empty the window of 1 MiB by itself.
+      for _ in 0..<200 {
+        let reply = try await fixture.call(sized, [], .timeout(.seconds(10)))
+        #expect(reply.count == 10_000)
+      }
+      for _ in 0..<20 {
+        let stream = try await fixture.channel.openStream(
+          endless, options: .timeout(.seconds(10)))
+        await stream.finishSending()
+        for try await message in stream {
+          #expect(message.count == 10_000)
+          break
+        }
+        await stream.cancel()
+      }
+      let reply = try await fixture.call(sized, [], .timeout(.seconds(10)))
+      #expect(reply.count == 10_000)
+    }
+  }
+
   @Test("A handler's error arrives with code, reason, text and details")
   func errors() async throws {
     let failing = RPCFixture.method("Fail")
@@ -210,6 +240,7 @@ import Testing
     var configuration = try Channel.Configuration(
       target: first.address.description, serverName: "x", tls: nil)
     configuration.initialBackoff = .milliseconds(5)
+    configuration.patience = .zero
     let channel = Channel(configuration, group: group)
     _ = try await channel.unary(echo, RPCFraming.frame([1]))
     await first.drain(timeout: .seconds(1))

@@ -20,7 +20,9 @@ package final class Channel: Sendable {
     /// First delay after a failed attempt to connect.
     package var initialBackoff: Duration = .milliseconds(50)
     /// Longest delay between attempts.
-    package var maxBackoff: Duration = .seconds(5)
+    package var maxBackoff: Duration = .seconds(1)
+    /// How long a call waits for a peer that is away, so that a restart is not an error.
+    package var patience: Duration = .seconds(2)
     /// Attempts of one call in all, where its method may be repeated.
     package var maxAttempts = 3
 
@@ -53,7 +55,8 @@ package final class Channel: Sendable {
         Subchannel(
           endpoint, loop: loop, settings: settings,
           backoff: Backoff(
-            first: configuration.initialBackoff, longest: configuration.maxBackoff))
+            first: configuration.initialBackoff, longest: configuration.maxBackoff),
+          patience: configuration.patience)
       }
     }
   }

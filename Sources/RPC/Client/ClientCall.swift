@@ -7,6 +7,7 @@ internal import HTTP2
 // @unchecked: touched by its connection alone, on the connection's loop; streams hold it as a ticket.
 final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
   let deadline: ContinuousClock.Instant
+  /// Kept after its end: the bytes that came on it are still to be given back.
   var stream: HTTP2Stream?
   private var deframer: MessageDeframer
   private let maxBuffered: Int
@@ -118,7 +119,6 @@ final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
 
   /// The mapping of RST_STREAM codes is that of grpc doc/PROTOCOL-HTTP2.md.
   func stream(_ stream: HTTP2Stream, didClose code: HTTP2ErrorCode) {
-    defer { self.stream = nil }
     guard outcome == nil else { return }
     switch code {
     case .refusedStream:

@@ -230,6 +230,10 @@ actor ClientConnection: TransportDelegate {
 
   private func forget(_ call: ClientCall) {
     calls[ObjectIdentifier(call)] = nil
+    // Unread bytes count against the window of the whole connection. What still comes on the stream
+    // has no reader, and the session gives it back by itself.
+    giveBackWindow(call)
+    call.stream?.handler = nil
     closeIfDone()
   }
 

@@ -20,16 +20,24 @@ actor Subchannel {
 
   private let endpoint: Endpoint
   private let settings: ChannelSettings
+  private let patience: Duration
   private var backoff: Backoff
   private var state = State.idle
   private var waiters: [CheckedContinuation<Void, Never>] = []
   private var isClosed = false
 
-  init(_ endpoint: Endpoint, loop: EventLoop, settings: ChannelSettings, backoff: Backoff) {
+  init(
+    _ endpoint: Endpoint,
+    loop: EventLoop,
+    settings: ChannelSettings,
+    backoff: Backoff,
+    patience: Duration
+  ) {
     self.endpoint = endpoint
     self.loop = loop
     self.settings = settings
     self.backoff = backoff
+    self.patience = patience
   }
 
   /// The connection, if it stands.
@@ -40,26 +48,30 @@ actor Subchannel {
 
   /// Waits for the connection.
   ///
-  /// - Throws: ``ServiceError`` `.unavailable` with the last failure while backing off, unless
-  ///   `waitForReady`; `.deadlineExceeded` at the deadline.
+  /// - Throws: ``ServiceError`` `.unavailable` with the last failure when the peer stays away for
+  ///   longer than `patience`, unless `waitForReady`; `.deadlineExceeded` at the deadline.
   func connection(
     deadline: ContinuousClock.Instant,
     waitForReady: Bool
   ) async throws(ServiceError) -> ClientConnection {
+    let giveUp = waitForReady ? deadline : min(deadline, .now + patience)
     while true {
       switch state {
       case .ready(let connection): return connection
       case .idle: startConnecting()
-      case .backingOff(let reason) where !waitForReady:
+      case .backingOff(let reason) where giveUp < deadline && ContinuousClock.now >= giveUp:
         throw .runtime(.unavailable, "\(endpoint) cannot be reached: \(reason)")
       case .connecting, .backingOff: break
       }
       guard !isClosed else { throw .runtime(.unavailable, "the channel is closed") }
-      let left = ContinuousClock.now.duration(to: deadline)
-      guard left > .zero else {
+      let now = ContinuousClock.now
+      guard now < deadline else {
         throw .runtime(.deadlineExceeded, "no connection to \(endpoint) in time")
       }
-      let timer = loop.schedule(after: left) { [self] in assumeIsolated { $0.wakeWaiters() } }
+      let next = now < giveUp ? giveUp : deadline
+      let timer = loop.schedule(after: now.duration(to: next)) { [self] in
+        assumeIsolated { $0.wakeWaiters() }
+      }
       await withCheckedContinuation { done in
         // Checked again: a task that does not prefer this loop is suspended before the closure runs.
         if mayChange { waiters.append(done) } else { done.resume() }
