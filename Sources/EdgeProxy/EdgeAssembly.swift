@@ -31,7 +31,11 @@ enum EdgeAssembly {
       if descriptor.policy.developmentOnly, environment != .development { continue }
       let service = try service(of: descriptor.method)
       let route = try Route(
-        descriptor, schema: schema, policies: policies, channel: channel(service))
+        descriptor,
+        schema: schema,
+        policies: policies,
+        channel: channel(service)
+      )
       try router.add(route.httpMethod, route.template, .call(route))
     }
     for page in Page.allCases {
@@ -57,14 +61,22 @@ enum EdgeAssembly {
   static func parts(_ app: ServiceContext, _ config: EdgeConfiguration) throws -> ServiceParts {
     let schema = schema(RouteTable.all)
     let router = try router(
-      RouteTable.all, schema: schema, policies: config.ratePolicies,
-      environment: app.common.environment, channel: app.channel)
+      RouteTable.all,
+      schema: schema,
+      policies: config.ratePolicies,
+      environment: app.common.environment,
+      channel: app.channel
+    )
     let http = HTTPClient(group: app.group)
     let store = try config.store.makeStore(http: http, group: app.group)
     let redis = app.redis
     let drain = app.drain
     let readiness = PublicReadiness(
-      checks: [HealthCheck("redis") { _ = try await redis.command("PING"); return [:] }],
+      checks: [
+        HealthCheck("redis") {
+          _ = try await redis.command("PING"); return [:]
+        }
+      ],
       clock: app.clock
     ) { drain.isDraining }
     let core = EdgeCore(
@@ -77,7 +89,8 @@ enum EdgeAssembly {
       pages: Pages(
         openAPI: Array(OpenAPIDocument.json.utf8),
         documentation: DocumentationPage.html(routes: RouteTable.all, reasons: ErrorReasons.all),
-        readiness: readiness),
+        readiness: readiness
+      ),
       files: FileService(store),
       clock: app.clock,
       logger: app.logger,
@@ -91,7 +104,8 @@ enum EdgeAssembly {
     var bindings = [EdgeServer.Binding(endpoint: config.httpListen, tls: nil)]
     if let endpoint = config.httpsListen {
       let tls = try TLSContext(
-        .publicServer(certificateFile: config.httpsCertificate, keyFile: config.httpsKey))
+        .publicServer(certificateFile: config.httpsCertificate, keyFile: config.httpsKey)
+      )
       bindings.append(EdgeServer.Binding(endpoint: endpoint, tls: tls))
     }
     return bindings

@@ -5,22 +5,34 @@ internal import ServiceKit
 /// What the edge reads beside the common keys.
 struct EdgeConfiguration: ServiceConfiguration {
   static let httpListen = ConfigKey(
-    "HTTP_LISTEN", "host:port of the public API in clear text (HTTP/1.1 and HTTP/2).",
-    default: "127.0.0.1:8080")
+    "HTTP_LISTEN",
+    "host:port of the public API in clear text (HTTP/1.1 and HTTP/2).",
+    default: "127.0.0.1:8080"
+  )
   static let httpsListen = ConfigKey("HTTPS_LISTEN", "host:port of the public API with TLS.")
   static let httpsCertificate = ConfigKey(
-    "HTTPS_CERT_FILE", "PEM file of the public certificate chain.")
+    "HTTPS_CERT_FILE",
+    "PEM file of the public certificate chain."
+  )
   static let httpsKey = ConfigKey("HTTPS_KEY_FILE", "PEM file of the public certificate's key.")
   static let trustedProxies = ConfigKey(
-    "TRUSTED_PROXIES", "Addresses or blocks (10.0.0.0/8) whose X-Forwarded-For is believed.")
+    "TRUSTED_PROXIES",
+    "Addresses or blocks (10.0.0.0/8) whose X-Forwarded-For is believed."
+  )
   static let allowedOrigins = ConfigKey(
-    "ALLOWED_ORIGINS", "Exact origins (https://app.example) that browsers may call from.")
+    "ALLOWED_ORIGINS",
+    "Exact origins (https://app.example) that browsers may call from."
+  )
   static let tokenKey = ConfigKey(
-    "JWT_PUBLIC_KEY", "PEM of the P-256 key that access tokens are signed with.", isSecret: true)
+    "JWT_PUBLIC_KEY",
+    "PEM of the P-256 key that access tokens are signed with.",
+    isSecret: true
+  )
   static let ratePolicies = ConfigKey(
     "RATE_POLICY_OVERRIDES",
     "Changed limits: name=requests/seconds[+requests/seconds] or name=off, by commas.",
-    default: "")
+    default: ""
+  )
 
   static let keys =
     [
@@ -76,7 +88,9 @@ struct EdgeConfiguration: ServiceConfiguration {
       let isOrigin =
         (text.hasPrefix("https://") || text.hasPrefix("http://")) && !rest.isEmpty
         && !rest.contains("/") && !rest.contains("*")
-      if isOrigin { origins.insert(text) } else {
+      if isOrigin {
+        origins.insert(text)
+      } else {
         reader.problem(allowedOrigins, "'\(text)' is no origin such as https://app.example")
       }
     }

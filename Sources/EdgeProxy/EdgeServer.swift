@@ -39,7 +39,10 @@ final class EdgeServer: DrainableServer {
     limits.maxConnectionsPerAddress = core.limits.connectionsPerAddress
     for binding in bindings {
       let listener = try await Listener.start(
-        on: binding.endpoint, group: group, distribution: .reusePort, tls: binding.tls,
+        on: binding.endpoint,
+        group: group,
+        distribution: .reusePort,
+        tls: binding.tls,
         limits: limits
       ) { [shards] loop, _ in
         guard let shard = shards[ObjectIdentifier(loop)] else {

@@ -49,6 +49,7 @@ package final class JSONParser {
   ///     array that reserved that much is not copied.
   ///   - body: Reads the value, which is valid during this call only and must not be stored.
   /// - Returns: What `body` returned.
+  /// - Throws: ``JSONError`` when the text is no JSON; `body` is not called then.
   package func parse<Result>(
     _ text: inout [UInt8],
     _ body: (JSONElement) -> Result

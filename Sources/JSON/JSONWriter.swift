@@ -111,7 +111,8 @@ package struct JSONWriter {
 
   /// Writes a finite number in its shortest form; whole numbers without a fraction.
   package mutating func double(_ value: Double) {
-    if let whole = Int64(exactly: value), whole.magnitude < 1 << 53, value.sign == .plus || whole != 0
+    if let whole = Int64(exactly: value), whole.magnitude < 1 << 53,
+      value.sign == .plus || whole != 0
     {
       int(whole)
     } else {
@@ -122,7 +123,8 @@ package struct JSONWriter {
 
   /// Writes a finite number in the shortest form that gives the same `Float` again.
   package mutating func float(_ value: Float) {
-    if let whole = Int64(exactly: value), whole.magnitude < 1 << 24, value.sign == .plus || whole != 0
+    if let whole = Int64(exactly: value), whole.magnitude < 1 << 24,
+      value.sign == .plus || whole != 0
     {
       int(whole)
     } else {

@@ -45,7 +45,8 @@ enum Base64 {
     output.reserveCapacity(output.count + (bytes.count + 2) / 3 * 4)
     var index = 0
     while index + 3 <= bytes.count {
-      let bits = UInt32(bytes[index]) << 16 | UInt32(bytes[index + 1]) << 8 | UInt32(bytes[index + 2])
+      let bits =
+        UInt32(bytes[index]) << 16 | UInt32(bytes[index + 1]) << 8 | UInt32(bytes[index + 2])
       appendDigits(of: bits, count: 4, to: &output)
       index += 3
     }

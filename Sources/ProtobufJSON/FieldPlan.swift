@@ -27,9 +27,9 @@ package final class FieldPlan: Sendable {
   let offset: Int
   /// -1 without a quantifier.
   let quantifierOffset: Int
-  /// `"created_at":`
+  /// The name in the public form with quotes and colon.
   let edgeKey: [UInt8]
-  /// `"createdAt":`
+  /// The name in the standard form with quotes and colon.
   let protoKey: [UInt8]
   let enumeration: EnumPlan?
 

@@ -48,7 +48,8 @@ extension MessagePrinter {
     var text: [UInt8] = []
     if let paths = (message + field.offset).loadPointer() {
       for index in 0..<count {
-        guard let path = MaskText.jsonPath((paths + index * field.storage.stride).loadBytes()) else {
+        guard let path = MaskText.jsonPath((paths + index * field.storage.stride).loadBytes())
+        else {
           throw TranscodingError(.unprintable, "A field mask has a path without JSON form.")
         }
         if index > 0 { text.append(UInt8(ascii: ",")) }

@@ -22,7 +22,7 @@ struct MessageReader {
 
   /// Reads `element` into a fresh struct of the type `plan`.
   ///
-  /// - Parameter depth: Levels of messages including this one.
+  /// `depth` counts the levels of messages including this one.
   mutating func readMessage(
     _ element: JSONElement,
     _ plan: MessagePlan,
@@ -43,7 +43,7 @@ struct MessageReader {
 
   /// Reads an object's members into the fields of `message`.
   ///
-  /// - Parameter skipping: A member that is no field (`@type` of an Any).
+  /// `skipping` is a member that is no field (`@type` of an Any).
   mutating func readObject(
     _ element: JSONElement,
     _ plan: MessagePlan,

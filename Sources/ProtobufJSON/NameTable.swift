@@ -15,7 +15,7 @@ struct NameTable: Sendable {
 
   /// Builds the table; the first of two equal names wins.
   ///
-  /// - Parameter ignoringCase: Letters A–Z equal a–z, in the table and in what is looked up.
+  /// With `ignoringCase` the letters A–Z equal a–z, in the table and in what is looked up.
   init(_ names: [(name: String, value: Int)], ignoringCase: Bool = false) {
     var size = 4
     while size < names.count * 2 { size *= 2 }

@@ -15,7 +15,7 @@ package struct RequestMessage: ~Copyable {
 
   /// An empty message of the type `plan`.
   ///
-  /// - Parameter ignoresUnknownFields: Body members that are no fields are dropped, not refused.
+  /// With `ignoresUnknownFields`, body members that are no fields are dropped, not refused.
   package init(_ plan: MessagePlan, in schema: JSONSchema, ignoresUnknownFields: Bool = false) {
     arena = Arena()
     self.plan = plan
@@ -44,7 +44,9 @@ package struct RequestMessage: ~Copyable {
     if let failure { throw failure }
   }
 
-  private mutating func readBody(_ element: JSONElement, into field: FieldPlan?) -> TranscodingError? {
+  private mutating func readBody(_ element: JSONElement, into field: FieldPlan?)
+    -> TranscodingError?
+  {
     do throws(TranscodingError) {
       if let field {
         _ = given.insert(field.index)
@@ -71,6 +73,7 @@ package struct RequestMessage: ~Copyable {
   /// - Parameters:
   ///   - name: Field names joined by dots, in any spelling that a body may use.
   ///   - values: All values of the parameter: one, but for a list.
+  /// - Throws: ``TranscodingError`` for an unknown name, a second spelling or a bad value.
   package mutating func setQueryParameter(
     _ name: String,
     _ values: [[UInt8]]

@@ -10,7 +10,8 @@ extension JSONSchema {
   ///   - plan: Its type.
   ///   - field: Prints this field's value alone, as a route's `response_body` asks.
   ///   - style: The form.
-  ///   - output: Where the text goes; what is appended before an error is thrown is to be dropped.
+  ///   - output: Where the text goes; nothing is appended when an error is thrown.
+  /// - Throws: ``TranscodingError`` for bytes that are no such message, and values without JSON form.
   package func print(
     _ message: UnsafeRawBufferPointer,
     as plan: MessagePlan,

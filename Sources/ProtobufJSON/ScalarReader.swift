@@ -29,8 +29,8 @@ enum ScalarReader {
 
   /// Reads a text to `place`; strings keep pointing at `text`.
   ///
-  /// - Parameter isKey: The text is a map key or a parameter, where booleans and enum numbers are
-  ///   spelled out as well.
+  /// `isKey` says that the text is a map key or a parameter, where booleans and enum numbers are
+  /// spelled out as well.
   static func read(
     text: UnsafeBufferPointer<UInt8>,
     _ field: FieldPlan,
@@ -103,7 +103,8 @@ enum ScalarReader {
     return exact
   }
 
-  private static func double(_ text: UnsafeBufferPointer<UInt8>) throws(TranscodingError) -> Double {
+  private static func double(_ text: UnsafeBufferPointer<UInt8>) throws(TranscodingError) -> Double
+  {
     let string = String(decoding: text, as: UTF8.self)
     switch string {
     case "NaN": return .nan

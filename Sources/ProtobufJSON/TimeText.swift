@@ -93,7 +93,9 @@ enum TimeText {
     let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
     let part = (5 * dayOfYear + 2) / 153
     let month = part < 10 ? part + 3 : part - 9
-    return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * part + 2) / 5 + 1)
+    return (
+      yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * part + 2) / 5 + 1
+    )
   }
 }
 
@@ -101,7 +103,9 @@ enum TimeText {
 enum DurationText {
   static let maximum: Int64 = 315_576_000_000
 
-  /// Reads `-1.5s`; nil for anything else or out of range. The sign holds for both parts.
+  /// Reads `-1.5s`; nil for anything else or out of range.
+  ///
+  /// The sign holds for both parts.
   static func parse(_ text: UnsafeBufferPointer<UInt8>) -> (seconds: Int64, nanos: Int32)? {
     var scanner = DigitScanner(text)
     let isNegative = scanner.take("-")

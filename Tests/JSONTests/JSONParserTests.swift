@@ -12,7 +12,8 @@ struct JSONParserTests {
 
   @Test("Every kind of value is found in its place")
   func kinds() throws {
-    let text = #"{"a":1,"b":[true,false,null],"c":{"d":"x\u00e9\n"},"e":18446744073709551615,"f":1.5}"#
+    let text =
+      #"{"a":1,"b":[true,false,null],"c":{"d":"x\u00e9\n"},"e":18446744073709551615,"f":1.5}"#
     try parse(text) { root in
       #expect(root.kind == .object)
       #expect(root.count == 5)
@@ -28,10 +29,14 @@ struct JSONParserTests {
     }
   }
 
-  @Test("A text that is not JSON is malformed", arguments: [
-    "{", "[1,]", "{\"a\":1,}", "01", "1.", "+1", ".5", "-", "1e", "nul", "'a'", "{\"a\" 1}", "[1 2]",
-    "\"a", "\"\u{01}\"", "[1]x", "{1:2}", "NaN", "0x10", "[01e400]",
-  ])
+  @Test(
+    "A text that is not JSON is malformed",
+    arguments: [
+      "{", "[1,]", "{\"a\":1,}", "01", "1.", "+1", ".5", "-", "1e", "nul", "'a'", "{\"a\" 1}",
+      "[1 2]",
+      "\"a", "\"\u{01}\"", "[1]x", "{1:2}", "NaN", "0x10", "[01e400]",
+    ]
+  )
   func malformed(text: String) {
     #expect(throws: JSONError.malformed) { try parse(text) { _ in } }
   }
@@ -67,7 +72,9 @@ struct JSONParserTests {
 
   @Test("An integer beyond 64 bits becomes a double")
   func longIntegers() throws {
-    try parse(#"{"a":100000000000000000000,"b":"1e999 100000000000000000000","c":-9223372036854775809}"#) {
+    try parse(
+      #"{"a":100000000000000000000,"b":"1e999 100000000000000000000","c":-9223372036854775809}"#
+    ) {
       #expect($0.member("a")?.double == 1e20)
       #expect($0.member("b")?.string == "1e999 100000000000000000000")
       #expect($0.member("c")?.kind == .double)

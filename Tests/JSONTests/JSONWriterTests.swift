@@ -45,25 +45,37 @@ struct JSONWriterTests {
     #expect(text == #"["{","[",":",""]"#)
   }
 
-  @Test("Control characters, quotes and backslashes are escaped, the rest is not", arguments: [
-    ("a\"b", #""a\"b""#), ("\\", #""\\""#), ("\n\r\t", #""\n\r\t""#), ("\u{0}\u{1f}", #""\u0000\u001f""#),
-    ("é😀/", "\"é😀/\""), ("\u{08}\u{0c}", #""\b\f""#), ("\u{7f}", "\"\u{7f}\""),
-  ])
+  @Test(
+    "Control characters, quotes and backslashes are escaped, the rest is not",
+    arguments: [
+      ("a\"b", #""a\"b""#), ("\\", #""\\""#), ("\n\r\t", #""\n\r\t""#),
+      ("\u{0}\u{1f}", #""\u0000\u001f""#),
+      ("é😀/", "\"é😀/\""), ("\u{08}\u{0c}", #""\b\f""#), ("\u{7f}", "\"\u{7f}\""),
+    ]
+  )
   func escapes(value: String, json: String) {
     #expect(written { $0.string(value) } == json)
   }
 
-  @Test("Doubles are written in their shortest form", arguments: [
-    (0.0, "0"), (1.0, "1"), (-3.0, "-3"), (0.1, "0.1"), (1e300, "1e+300"), (.leastNonzeroMagnitude, "5e-324"),
-    (9_007_199_254_740_991, "9007199254740991"), (1e20, "1e+20"), (-0.0, "-0.0"),
-  ])
+  @Test(
+    "Doubles are written in their shortest form",
+    arguments: [
+      (0.0, "0"), (1.0, "1"), (-3.0, "-3"), (0.1, "0.1"), (1e300, "1e+300"),
+      (.leastNonzeroMagnitude, "5e-324"),
+      (9_007_199_254_740_991, "9007199254740991"), (1e20, "1e+20"), (-0.0, "-0.0"),
+    ]
+  )
   func doubles(value: Double, json: String) {
     #expect(written { $0.double(value) } == json)
   }
 
-  @Test("Floats are written with the digits a float needs", arguments: [
-    (Float(0.1), "0.1"), (Float(16_777_215), "16777215"), (Float.greatestFiniteMagnitude, "3.4028235e+38"),
-  ])
+  @Test(
+    "Floats are written with the digits a float needs",
+    arguments: [
+      (Float(0.1), "0.1"), (Float(16_777_215), "16777215"),
+      (Float.greatestFiniteMagnitude, "3.4028235e+38"),
+    ]
+  )
   func floats(value: Float, json: String) {
     #expect(written { $0.float(value) } == json)
   }

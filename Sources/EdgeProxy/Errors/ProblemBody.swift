@@ -4,9 +4,7 @@ internal import JSON
 extension Problem {
   /// The body of the answer: RFC 9457's members and our `error_code`, `request_id` and extras.
   ///
-  /// - Parameters:
-  ///   - requestID: Id of the request, for support.
-  ///   - documentation: Address of the documentation page that explains every reason.
+  /// `documentation` is the address of the page that explains every reason.
   func body(requestID: String, documentation: String) -> [UInt8] {
     var writer = JSONWriter(reserving: 320 + detail.utf8.count)
     writer.beginObject()

@@ -83,7 +83,8 @@ final class FileService: Sendable {
     guard let wanted = access.contentType, type.lowercased() == wanted.lowercased() else {
       var problem = Problem(
         "UNSUPPORTED_MEDIA_TYPE",
-        "The Content-Type must be \(access.contentType ?? "the one of the link").")
+        "The Content-Type must be \(access.contentType ?? "the one of the link")."
+      )
       problem.closesConnection = true
       throw problem
     }

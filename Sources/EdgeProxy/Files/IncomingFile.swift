@@ -2,8 +2,9 @@ internal import EventLoop
 internal import Foundation
 internal import Synchronization
 
-/// A file that an upload is written to, in the store's own filesystem. Every call blocks: they belong
-/// on the loop's thread pool, one at a time.
+/// A file that an upload is written to, in the store's own filesystem.
+///
+/// Every call blocks: they belong on the loop's thread pool, one at a time.
 final class IncomingFile: Sendable {
   /// The system's word for what went wrong.
   struct Failure: Error, CustomStringConvertible {

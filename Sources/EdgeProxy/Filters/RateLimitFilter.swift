@@ -6,7 +6,7 @@ internal import RPC
 enum RateLimitFilter {
   /// The buckets of `policies` for this client, principal and body.
   ///
-  /// - Parameter account: Reads a member of the body, for limits that count by account.
+  /// `account` reads a member of the body, for limits that count by account.
   static func buckets(
     _ policies: [RatePolicy],
     address: IPAddress?,

@@ -13,7 +13,9 @@ final class EdgeMetrics: Sendable {
   /// Distinct reasons of protocol failures that are counted by name.
   private static let maxReasons = 64
 
-  /// Notes an answered request. `route` is a template, so the number of series is bounded.
+  /// Notes an answered request.
+  ///
+  /// `route` is a template, so the number of series is bounded.
   func noteRequest(_ route: String, status: Int, duration: Duration) {
     let key = Key(route: route, status: status)
     let timer = requests.withLock { timers in

@@ -7,8 +7,9 @@ extension EdgeShard {
     assumeIsolated { $0.admitted(head, connection) }
   }
 
-  /// The order of the filters: ids and trace → security fields and CORS → client address → route →
-  /// body limit. What follows is in `serve`.
+  /// The order of the filters: ids, security fields, CORS, client address, route, body limit.
+  ///
+  /// What follows is in `serve`.
   private func admitted(_ head: HTTPRequestHead, _ connection: ConnectionInfo) -> Admission {
     let context = context(of: head, connection)
     if ResponseHeaderFilter.isPreflight(head) {

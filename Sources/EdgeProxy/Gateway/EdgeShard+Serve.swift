@@ -28,8 +28,13 @@ extension EdgeShard {
       await client.respond(answer(to: problem, request.context))
     }
     noteEnd(
-      request.head, request.context, route: request.target.name, status: ending.status,
-      reason: ending.reason, ending.token)
+      request.head,
+      request.context,
+      route: request.target.name,
+      status: ending.status,
+      reason: ending.reason,
+      ending.token
+    )
   }
 
   /// What the log says about a request.
@@ -63,7 +68,12 @@ extension EdgeShard {
     let options = try callOptions(request, route, token)
     if route.isStream {
       let stream = EventStream(
-        route, request, client, base: answerHeaders(request, limits), shard: self)
+        route,
+        request,
+        client,
+        base: answerHeaders(request, limits),
+        shard: self
+      )
       ending.status = try await stream.run(message, options, token: token)
     } else {
       let response = try await answer(route, request, message, options, limits)
@@ -132,7 +142,9 @@ extension EdgeShard {
     _ body: [UInt8]
   ) async throws(Problem) -> RateDecision {
     let buckets = RateLimitFilter.buckets(
-      route.rateLimits, address: request.context.address, token: token
+      route.rateLimits,
+      address: request.context.address,
+      token: token
     ) { RateLimitFilter.member($0, of: body, parser) }
     let decision = try await core.limiter.decide(
       buckets,
@@ -192,7 +204,12 @@ extension EdgeShard {
     }
     return CallOptions(
       metadata: CallMetadata.make(
-        request, route, token, idempotencyKey: key, lastEventID: lastEventID)
+        request,
+        route,
+        token,
+        idempotencyKey: key,
+        lastEventID: lastEventID
+      )
     )
   }
 
@@ -242,7 +259,8 @@ extension EdgeShard {
         "request_id": .string(request.context.identity.requestID),
         "route": .string(request.target.name),
         "error": .string("\(failure)"),
-      ])
+      ]
+    )
   }
 }
 

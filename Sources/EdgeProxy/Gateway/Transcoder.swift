@@ -11,7 +11,7 @@ struct Transcoder {
 
   /// The framed message of a request.
   ///
-  /// - Parameter noteIgnored: Told the names of fields that were dropped as the schema says.
+  /// `noteIgnored` is told the names of fields that were dropped as the schema says.
   func message(
     _ request: AdmittedRequest,
     _ route: Route,

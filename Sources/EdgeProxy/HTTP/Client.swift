@@ -15,9 +15,7 @@ enum Client: Sendable {
     }
   }
 
-  /// Starts an answer whose body follows by ``write(_:)``.
-  ///
-  /// - Parameter length: Bytes of the body, if known.
+  /// Starts an answer whose body follows by ``write(_:)``; `length` is its size, if known.
   func begin(_ head: HTTPResponseHead, length: Int? = nil) async {
     switch self {
     case .http1(let connection): await connection.begin(head, length: length)

@@ -298,8 +298,13 @@ actor HTTP1Connection {
     isAnswerBegun = true
     let isBodyUnread = !isRequestComplete && exchange.body != .none
     writer.appendHead(
-      head, for: exchange, body: body, unixSeconds: shard.unixSeconds,
-      close: closes || isBodyUnread || isDraining, to: &output)
+      head,
+      for: exchange,
+      body: body,
+      unixSeconds: shard.unixSeconds,
+      close: closes || isBodyUnread || isDraining,
+      to: &output
+    )
   }
 
   /// Starts an answer whose body follows.
@@ -387,25 +392,5 @@ actor HTTP1Connection {
     if case .none = mode { exchange = HTTP1Exchange() }
     shard.countFailure("tooSlow")
     fail(Problem(protocolFailure: 408, "tooSlow"))
-  }
-}
-
-/// Whether a body comes fast enough, measured over some seconds.
-struct BodyPace {
-  private var since = ContinuousClock.Instant.now
-  private var bytes = 0
-
-  /// Notes bytes that came.
-  mutating func count(_ count: Int) { bytes += count }
-
-  /// Whether too little came since the last measurement; starts a new one when the time is over.
-  mutating func isTooSlow(_ now: ContinuousClock.Instant, _ limits: EdgeLimits) -> Bool {
-    guard since.duration(to: now) >= limits.uploadRateTime else { return false }
-    let needed = limits.uploadBytesPerSecond * Int(limits.uploadRateTime.components.seconds)
-    defer {
-      since = now
-      bytes = 0
-    }
-    return bytes < needed
   }
 }

@@ -269,8 +269,10 @@ actor HTTP2Connection {
     transport.setNeedsFlush()
   }
 
-  /// The rest of the body is of no use (RFC 9113 §8.1). A short rest is taken and dropped, since many
-  /// clients read no answer before they have sent everything; a longer one is cut off.
+  /// The rest of the body is of no use (RFC 9113 §8.1).
+  ///
+  /// A short rest is taken and dropped, since many clients read no answer before they have sent
+  /// everything; a longer one is cut off.
   private func skipBody(of exchange: HTTP2Exchange) {
     exchange.mode = .discard
     exchange.deadline = .now + limits.skippedBodyTime

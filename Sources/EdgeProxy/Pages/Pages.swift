@@ -1,6 +1,6 @@
 internal import HTTPCore
 
-/// What the edge answers by itself. The raw value is the path.
+/// What the edge answers by itself; the raw value is the path.
 enum Page: String, Sendable, CaseIterable {
   case health = "/health"
   case live = "/healthz"

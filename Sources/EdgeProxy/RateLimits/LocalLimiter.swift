@@ -22,7 +22,7 @@ final class LocalLimiter: Sendable {
 
   /// Decides one request and counts it if every bucket has room.
   ///
-  /// - Parameter now: Microseconds since a fixed start; never much behind the call before.
+  /// `now` is in microseconds since a fixed start.
   func decide(_ buckets: [RateBucket], at now: Int64) -> RateDecision {
     entries.withLock { entries in
       Self.makeRoom(for: buckets.count, in: &entries, at: now, maximum)

@@ -25,6 +25,7 @@ final class RateLimiter: Sendable {
   ///   - buckets: Everything that limits the request.
   ///   - session: The session whose end would end the request.
   ///   - refusesWithoutRedis: What to do while Redis is away.
+  /// - Returns: Whether the request may pass, and what is left of each limit.
   /// - Throws: ``Problem`` 503 when Redis is away and the policy does not do without.
   func decide(
     _ buckets: [RateBucket],

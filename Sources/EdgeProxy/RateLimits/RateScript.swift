@@ -6,6 +6,8 @@ enum RateScript {
   /// Name of the mark that AuthSvc sets when a session ends.
   static func revocationKey(session: String) -> String { "session:revoked:\(session)" }
 
+  /// The Lua text.
+  ///
   /// KEYS: the session's revocation mark, then the buckets.
   /// ARGV: for each bucket its limit and its window in seconds.
   /// Returns: revoked (0 or 1), milliseconds to wait (0: allowed), then for each bucket what remains

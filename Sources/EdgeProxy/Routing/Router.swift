@@ -104,7 +104,8 @@ struct Router<Target: Sendable>: Sendable {
     {
       return hit
     }
-    if !segment.isEmpty, let any = node.any, let hit = match(segments.dropFirst(), at: any, accept) {
+    if !segment.isEmpty, let any = node.any, let hit = match(segments.dropFirst(), at: any, accept)
+    {
       return hit
     }
     return node.rest.flatMap { accept(nodes[$0]) }

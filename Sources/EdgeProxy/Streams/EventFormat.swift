@@ -41,7 +41,9 @@ enum EventFormat: Sendable {
     }
   }
 
-  /// One message. The JSON has no line breaks; id and name are shown only if they have none either.
+  /// One message.
+  ///
+  /// The JSON has no line breaks; id and name are shown only if they have none either.
   func message(_ json: [UInt8], id: String?, name: String?) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(json.count + 48)

@@ -21,7 +21,7 @@ actor EventStream {
   private var call: RawClientStream?
   private var headTimer: LoopTimer?
   private var didBegin = false
-  /// Ended by us: the token's time or the drain. The client comes again.
+  /// Ended by us, for the token's time or the drain: the client comes again.
   private var isStopped = false
   private var lastWrite = ContinuousClock.Instant.now
 
@@ -108,7 +108,8 @@ actor EventStream {
     } catch let problem as Problem {
       await call?.cancel()
       return .failure(
-        ServiceError(code: .internalError, reason: problem.reason, message: problem.detail))
+        ServiceError(code: .internalError, reason: problem.reason, message: problem.detail)
+      )
     } catch {
       let failure = ServiceError.wrapping(error)
       // The client's or our own time is over; it may come again with a fresh token.
@@ -165,7 +166,9 @@ actor EventStream {
       guard stream.didBegin, stream.lastWrite.duration(to: now) >= stream.shard.limits.heartbeat
       else { return }
       stream.lastWrite = now
-      Task(executorPreference: stream.loop) { _ = await stream.client.write(stream.format.heartbeat) }
+      Task(executorPreference: stream.loop) {
+        _ = await stream.client.write(stream.format.heartbeat)
+      }
     }
   }
 

@@ -8,10 +8,13 @@ import Testing
 
 @Suite("Errors")
 struct ErrorTableTests {
-  @Test("Each of the 17 codes has its status", arguments: [
-    (0, 200), (1, 499), (2, 500), (3, 400), (4, 504), (5, 404), (6, 409), (7, 403), (8, 429),
-    (9, 400), (10, 409), (11, 400), (12, 501), (13, 500), (14, 503), (15, 500), (16, 401),
-  ])
+  @Test(
+    "Each of the 17 codes has its status",
+    arguments: [
+      (0, 200), (1, 499), (2, 500), (3, 400), (4, 504), (5, 404), (6, 409), (7, 403), (8, 429),
+      (9, 400), (10, 409), (11, 400), (12, 501), (13, 500), (14, 503), (15, 500), (16, 401),
+    ]
+  )
   func statuses(code: Int, status: Int) throws {
     let code = try #require(StatusCode(rawValue: code))
     #expect(StatusTable.httpStatus(of: code).rawValue == status)
@@ -21,14 +24,19 @@ struct ErrorTableTests {
   @Test("A reason of the schema decides the status")
   func reasons() {
     let payment = Problem(
-      ServiceError(code: .failedPrecondition, reason: "PAYMENT_REQUIRED", message: "Upgrade."))
+      ServiceError(code: .failedPrecondition, reason: "PAYMENT_REQUIRED", message: "Upgrade.")
+    )
     #expect(payment.status == 402)
     #expect(payment.reason == "PAYMENT_REQUIRED")
     #expect(payment.detail == "Upgrade.")
     let daily = Problem(
       ServiceError(
-        code: .resourceExhausted, reason: "DAILY_LIMIT_EXCEEDED", message: "Daily limit reached",
-        retryAfter: .seconds(90)))
+        code: .resourceExhausted,
+        reason: "DAILY_LIMIT_EXCEEDED",
+        message: "Daily limit reached",
+        retryAfter: .seconds(90)
+      )
+    )
     #expect(daily.status == 429)
     #expect(daily.retryAfterSeconds == 90)
   }
@@ -36,7 +44,8 @@ struct ErrorTableTests {
   @Test("An error without a reason of ours shows a constant text")
   func runtimeErrors() {
     let problem = Problem(
-      ServiceError(code: .unavailable, reason: "UNAVAILABLE", message: "connect to 10.0.0.3:7103"))
+      ServiceError(code: .unavailable, reason: "UNAVAILABLE", message: "connect to 10.0.0.3:7103")
+    )
     #expect(problem.status == 503)
     #expect(!problem.detail.contains("10.0.0.3"))
     let unknown = Problem(ServiceError(code: .unknown, reason: "BOOM", message: "SELECT * FROM x"))
@@ -47,14 +56,17 @@ struct ErrorTableTests {
   @Test("A 401 carries a challenge")
   func challenge() {
     let problem = Problem(
-      ServiceError(code: .unauthenticated, reason: "INVALID_CREDENTIALS", message: "Wrong."))
+      ServiceError(code: .unauthenticated, reason: "INVALID_CREDENTIALS", message: "Wrong.")
+    )
     #expect(problem.status == 401)
     #expect(problem.headers["www-authenticate"] == "Bearer")
   }
 
   private func body(_ problem: Problem) -> String {
     String(
-      decoding: problem.body(requestID: "r-1", documentation: "https://x/docs"), as: UTF8.self)
+      decoding: problem.body(requestID: "r-1", documentation: "https://x/docs"),
+      as: UTF8.self
+    )
   }
 
   @Test("The body has the members of RFC 9457 and ours")
@@ -65,7 +77,8 @@ struct ErrorTableTests {
       body(problem)
         == #"{"detail":"Too \"many\".","error_code":"RATE_LIMITED","status":429,"#
         + #""title":"Too many requests","type":"https://x/docs#RATE_LIMITED","request_id":"r-1","#
-        + #""retry_after":2}"#)
+        + #""retry_after":2}"#
+    )
   }
 
   @Test("Extras join the body, but never replace a member")
@@ -89,12 +102,15 @@ struct ErrorTableTests {
     #expect(body(problem).hasPrefix(#"{"detail":"Consent is missing.","#))
   }
 
-  @Test("A fault of the body names the place", arguments: [
-    (TranscodingError.Reason.malformedJSON, 400, "MALFORMED_JSON"),
-    (.unknownField, 422, "UNKNOWN_FIELD"), (.duplicateField, 422, "DUPLICATE_FIELD"),
-    (.invalidValue, 422, "INVALID_VALUE"), (.unknownParameter, 400, "UNKNOWN_PARAMETER"),
-    (.unprintable, 500, "INTERNAL"),
-  ])
+  @Test(
+    "A fault of the body names the place",
+    arguments: [
+      (TranscodingError.Reason.malformedJSON, 400, "MALFORMED_JSON"),
+      (.unknownField, 422, "UNKNOWN_FIELD"), (.duplicateField, 422, "DUPLICATE_FIELD"),
+      (.invalidValue, 422, "INVALID_VALUE"), (.unknownParameter, 400, "UNKNOWN_PARAMETER"),
+      (.unprintable, 500, "INTERNAL"),
+    ]
+  )
   func transcoding(reason: TranscodingError.Reason, status: Int, name: String) {
     let problem = Problem(TranscodingError(reason, at: "/a/0", "Wrong."))
     #expect(problem.status.rawValue == status)

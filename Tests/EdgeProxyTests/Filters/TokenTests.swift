@@ -24,7 +24,9 @@ struct TokenMint {
     func verify(using algorithm: some JWTAlgorithm) async throws {}
   }
 
-  var claims: Claims { Claims(sub: user.uuidString.lowercased(), sid: session.uuidString.lowercased()) }
+  var claims: Claims {
+    Claims(sub: user.uuidString.lowercased(), sid: session.uuidString.lowercased())
+  }
 
   func token(_ change: (inout Claims) -> Void = { _ in }) async throws -> String {
     var claims = claims
@@ -72,7 +74,8 @@ struct TokenTests {
     let past = Int(Date().timeIntervalSince1970) - 1
     let changes: [(inout TokenMint.Claims) -> Void] = [
       { $0.exp = past }, { $0.nbf = past + 600 }, { $0.iss = "other" }, { $0.aud = ["other"] },
-      { $0.aud = ["oneshot-api", "other"] }, { $0.sub = "me" }, { $0.sid = "" }, { $0.role = "root" },
+      { $0.aud = ["oneshot-api", "other"] }, { $0.sub = "me" }, { $0.sid = "" },
+      { $0.role = "root" },
       { $0.aud = [] },
     ]
     for change in changes {
@@ -86,17 +89,26 @@ struct TokenTests {
     let stranger = try await TokenMint().token()
     await #expect(throws: TokenFailure.self) { try await check(stranger) }
     let keys = JWTKeyCollection()
-    await keys.add(hmac: HMACKey(from: mint.key.publicKey.pemRepresentation), digestAlgorithm: .sha256)
+    await keys.add(
+      hmac: HMACKey(from: mint.key.publicKey.pemRepresentation),
+      digestAlgorithm: .sha256
+    )
     let confused = try await keys.sign(mint.claims)
     await #expect(throws: TokenFailure.self) { try await check(confused) }
   }
 
-  @Test("A header that names anything but ES256, or a way to another key, is refused", arguments: [
-    #"{"alg":"none"}"#, #"{"alg":"None"}"#, #"{"alg":""}"#, #"{"alg":"HS256"}"#, #"{"alg":"ES384"}"#,
-    #"{"alg":"es256"}"#, #"{"typ":"JWT"}"#, #"{"alg":["ES256"]}"#, #"{"alg":"ES256","jku":"http://x"}"#,
-    #"{"alg":"ES256","x5u":"http://x"}"#, #"{"alg":"ES256","jwk":{}}"#, #"{"alg":"ES256","x5c":[]}"#,
-    #"{"alg":"ES256","crit":["exp"]}"#, #"{"alg":"HS256","alg":"none"}"#, "[]", "{", "",
-  ])
+  @Test(
+    "A header that names anything but ES256, or a way to another key, is refused",
+    arguments: [
+      #"{"alg":"none"}"#, #"{"alg":"None"}"#, #"{"alg":""}"#, #"{"alg":"HS256"}"#,
+      #"{"alg":"ES384"}"#,
+      #"{"alg":"es256"}"#, #"{"typ":"JWT"}"#, #"{"alg":["ES256"]}"#,
+      #"{"alg":"ES256","jku":"http://x"}"#,
+      #"{"alg":"ES256","x5u":"http://x"}"#, #"{"alg":"ES256","jwk":{}}"#,
+      #"{"alg":"ES256","x5c":[]}"#,
+      #"{"alg":"ES256","crit":["exp"]}"#, #"{"alg":"HS256","alg":"none"}"#, "[]", "{", "",
+    ]
+  )
   func headers(header: String) async throws {
     let token = try mint.raw(header: header)
     await #expect(throws: TokenFailure.self) { try await check(token) }
@@ -122,9 +134,12 @@ struct TokenTests {
     }
   }
 
-  @Test("Texts that are no tokens are refused", arguments: [
-    "", ".", "..", "a.b", "a.b.c", "a.b.c.d", String(repeating: "a", count: 1_000_000),
-  ])
+  @Test(
+    "Texts that are no tokens are refused",
+    arguments: [
+      "", ".", "..", "a.b", "a.b.c", "a.b.c.d", String(repeating: "a", count: 1_000_000),
+    ]
+  )
   func notTokens(text: String) async {
     await #expect(throws: TokenFailure.self) { try await check(text) }
   }

@@ -8,18 +8,26 @@ struct RatePolicyTests {
   @Test("Overrides change the numbers and nothing else")
   func overrides() throws {
     let policies = try RatePolicies(
-      overrides: "user.default=100/1+600/60, ip.global=off,auth.login=1000/60")
-    #expect(policies["user.default"]?.windows == [.init(limit: 100, seconds: 1), .init(limit: 600, seconds: 60)])
+      overrides: "user.default=100/1+600/60, ip.global=off,auth.login=1000/60"
+    )
+    #expect(
+      policies["user.default"]?.windows == [
+        .init(limit: 100, seconds: 1), .init(limit: 600, seconds: 60),
+      ]
+    )
     #expect(policies["ip.global"]?.windows.isEmpty == true)
     #expect(policies["auth.login"]?.fallback == .refuse)
     #expect(policies["auth.login"]?.subjects == [.address, .account(member: "email")])
     #expect(policies["jobs.create"]?.windows == [.init(limit: 30, seconds: 60)])
   }
 
-  @Test("A wrong override is refused", arguments: [
-    "nope=1/1", "user.default", "user.default=", "user.default=1", "user.default=0/1",
-    "user.default=1/0", "user.default=a/b", "user.default=1/1+", "user.default=-1/1", "=1/1",
-  ])
+  @Test(
+    "A wrong override is refused",
+    arguments: [
+      "nope=1/1", "user.default", "user.default=", "user.default=1", "user.default=0/1",
+      "user.default=1/0", "user.default=a/b", "user.default=1/1+", "user.default=-1/1", "=1/1",
+    ]
+  )
   func wrong(text: String) {
     #expect(throws: RatePolicies.Failure.self) { try RatePolicies(overrides: text) }
   }
@@ -46,12 +54,20 @@ struct RatePolicyTests {
   func headers() {
     func state(_ policy: String, _ limit: Int, _ seconds: Int, _ remaining: Int) -> RateState {
       RateState(
-        bucket: RateBucket(key: policy, policy: policy, window: .init(limit: limit, seconds: seconds)),
-        remaining: remaining, resetMilliseconds: 1_500)
+        bucket: RateBucket(
+          key: policy,
+          policy: policy,
+          window: .init(limit: limit, seconds: seconds)
+        ),
+        remaining: remaining,
+        resetMilliseconds: 1_500
+      )
     }
     var headers = HTTPHeaders()
     let decision = RateDecision(
-      isAllowed: true, states: [state("a.1s", 10, 1, 9), state("a.60s", 60, 60, 3)])
+      isAllowed: true,
+      states: [state("a.1s", 10, 1, 9), state("a.60s", 60, 60, 3)]
+    )
     RateHeaders.append(decision, unixSeconds: 1_000, to: &headers)
     #expect(headers["ratelimit-policy"] == #""a.1s";q=10;w=1, "a.60s";q=60;w=60"#)
     #expect(headers["ratelimit"] == #""a.1s";r=9;t=2, "a.60s";r=3;t=2"#)

@@ -24,12 +24,18 @@ struct RateScriptTests {
     try await run { limiter, _, key in
       for count in 1...5 {
         let decision = try await limiter.decide(
-          [bucket(key, 5, 60)], session: nil, refusesWithoutRedis: true)
+          [bucket(key, 5, 60)],
+          session: nil,
+          refusesWithoutRedis: true
+        )
         #expect(decision.isAllowed)
         #expect(decision.states[0].remaining == 5 - count)
       }
       let refused = try await limiter.decide(
-        [bucket(key, 5, 60)], session: nil, refusesWithoutRedis: true)
+        [bucket(key, 5, 60)],
+        session: nil,
+        refusesWithoutRedis: true
+      )
       #expect(!refused.isAllowed)
       #expect((57_000...63_000).contains(refused.retryMilliseconds))
     }
@@ -38,7 +44,9 @@ struct RateScriptTests {
   @Test("Nothing is spent unless every bucket has room, and the longest wait counts")
   func together() async throws {
     try await run { limiter, _, key in
-      let buckets = [bucket(key + "a", 10, 60), bucket(key + "b", 1, 3600), bucket(key + "c", 1, 60)]
+      let buckets = [
+        bucket(key + "a", 10, 60), bucket(key + "b", 1, 3600), bucket(key + "c", 1, 60),
+      ]
       let first = try await limiter.decide(buckets, session: nil, refusesWithoutRedis: true)
       #expect(first.isAllowed)
       let refused = try await limiter.decide(buckets, session: nil, refusesWithoutRedis: true)
@@ -55,7 +63,9 @@ struct RateScriptTests {
         for _ in 0..<100 {
           group.addTask {
             try await limiter.decide(
-              [bucket(key, 30, 60)], session: nil, refusesWithoutRedis: true
+              [bucket(key, 30, 60)],
+              session: nil,
+              refusesWithoutRedis: true
             ).isAllowed
           }
         }
@@ -70,12 +80,18 @@ struct RateScriptTests {
     try await run { limiter, redis, key in
       _ = try await redis.command("SET", RateScript.revocationKey(session: key), "1", "EX", 60)
       let decision = try await limiter.decide(
-        [bucket(key, 1, 60)], session: key, refusesWithoutRedis: true)
+        [bucket(key, 1, 60)],
+        session: key,
+        refusesWithoutRedis: true
+      )
       #expect(decision.isRevoked)
       #expect(!decision.isAllowed)
       _ = try await redis.command("DEL", RateScript.revocationKey(session: key))
       let again = try await limiter.decide(
-        [bucket(key, 1, 60)], session: key, refusesWithoutRedis: true)
+        [bucket(key, 1, 60)],
+        session: key,
+        refusesWithoutRedis: true
+      )
       #expect(again.isAllowed)
     }
   }
@@ -94,7 +110,10 @@ struct RateScriptTests {
     try await run { limiter, redis, key in
       _ = try await redis.command("SET", key, "garbage")
       let decision = try await limiter.decide(
-        [bucket(key, 5, 60)], session: nil, refusesWithoutRedis: true)
+        [bucket(key, 5, 60)],
+        session: nil,
+        refusesWithoutRedis: true
+      )
       #expect(decision.states[0].remaining == 4)
     }
   }
@@ -107,7 +126,8 @@ struct RateScriptTests {
       let buckets = [bucket(key, 7, 60), bucket(key + "x", 3, 3600)]
       for round in 0..<10 {
         let reply = try await redis.run(
-          script, keys: [RateScript.revocationKey(session: "-")] + buckets.map(\.key),
+          script,
+          keys: [RateScript.revocationKey(session: "-")] + buckets.map(\.key),
           arguments: ["7", "60", "3", "3600"]
         ).integers
         let remote = try #require(RateScript.decision(reply, for: buckets))
@@ -125,11 +145,17 @@ struct RateScriptTests {
       let key = UUID().uuidString
       for _ in 0..<2 {
         let decision = try await limiter.decide(
-          [bucket(key, 2, 60)], session: "s", refusesWithoutRedis: false)
+          [bucket(key, 2, 60)],
+          session: "s",
+          refusesWithoutRedis: false
+        )
         #expect(decision.isAllowed)
       }
       let third = try await limiter.decide(
-        [bucket(key, 2, 60)], session: "s", refusesWithoutRedis: false)
+        [bucket(key, 2, 60)],
+        session: "s",
+        refusesWithoutRedis: false
+      )
       #expect(!third.isAllowed)
       await #expect(throws: Problem.self) {
         try await limiter.decide([bucket(key, 9, 60)], session: nil, refusesWithoutRedis: true)

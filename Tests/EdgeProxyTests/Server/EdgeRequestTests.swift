@@ -9,7 +9,10 @@ struct EdgeRequestTests {
   func login() async throws {
     try await EdgeFixture.run { edge in
       let good = try await edge.send(
-        "POST", "/api/v1/auth/login", body: #"{"email":"a@x.example","password":"right"}"#)
+        "POST",
+        "/api/v1/auth/login",
+        body: #"{"email":"a@x.example","password":"right"}"#
+      )
       #expect(good.status == 200)
       #expect(good.body.contains(#""user":{"id":"","email":"a@x.example","credits":null}"#))
       #expect(good.headers["content-type"] == "application/json")
@@ -17,7 +20,10 @@ struct EdgeRequestTests {
       #expect(good.headers["x-content-type-options"] == "nosniff")
       #expect(good.headers["server"] == nil)
       let bad = try await edge.send(
-        "POST", "/api/v1/auth/login", body: #"{"email":"a@x.example","password":"no"}"#)
+        "POST",
+        "/api/v1/auth/login",
+        body: #"{"email":"a@x.example","password":"no"}"#
+      )
       #expect(bad.status == 401)
       #expect(bad.errorCode == "INVALID_CREDENTIALS")
     }
@@ -27,13 +33,15 @@ struct EdgeRequestTests {
   func identity() async throws {
     try await EdgeFixture.run { edge in
       let reply = try await edge.send(
-        "GET", "/api/v1/auth/me",
+        "GET",
+        "/api/v1/auth/me",
         [
           "x-oneshot-user-id": "11111111-1111-1111-1111-111111111111", "x-user-id": "1",
           "grpc-metadata-x-oneshot-role": "admin", "x-oneshot-role": "admin", "grpc-timeout": "1n",
           "x-request-id": "mine-1", "cookie": "a=b", "x-forwarded-for": "192.0.2.7",
         ],
-        token: edge.mint.token())
+        token: edge.mint.token()
+      )
       #expect(reply.status == 200)
       #expect(reply.body.contains(#""id":"\#(edge.mint.user.uuidString.lowercased())""#))
       #expect(reply.body.contains("x-oneshot-role=user"))
@@ -80,14 +88,25 @@ struct EdgeRequestTests {
   func create() async throws {
     try await EdgeFixture.run { edge in
       let reply = try await edge.send(
-        "POST", "/api/v1/jobs", ["idempotency-key": "\"k-1\""],
-        body: #"{"jobType":"upscale","params":{"scale_factor":2}}"#, token: edge.mint.token())
+        "POST",
+        "/api/v1/jobs",
+        ["idempotency-key": "\"k-1\""],
+        body: #"{"jobType":"upscale","params":{"scale_factor":2}}"#,
+        token: edge.mint.token()
+      )
       #expect(reply.status == 201)
       #expect(reply.headers["location"] == "/api/v1/jobs/j1")
       #expect(reply.headers["x-secret"] == nil)
-      #expect(reply.body.hasPrefix(#"{"id":"k-1","job_id":"","status":"pending","job_type":"upscale""#))
+      #expect(
+        reply.body.hasPrefix(#"{"id":"k-1","job_id":"","status":"pending","job_type":"upscale""#)
+      )
       let bad = try await edge.send(
-        "POST", "/api/v1/jobs", ["idempotency-key": "a b"], body: "{}", token: edge.mint.token())
+        "POST",
+        "/api/v1/jobs",
+        ["idempotency-key": "a b"],
+        body: "{}",
+        token: edge.mint.token()
+      )
       #expect((bad.status, bad.errorCode ?? "") == (400, "IDEMPOTENCY_KEY_INVALID"))
     }
   }
@@ -97,26 +116,37 @@ struct EdgeRequestTests {
     try await EdgeFixture.run { edge in
       let token = try await edge.mint.token()
       let daily = try await edge.send(
-        "POST", "/api/v1/jobs", body: #"{"job_type":"expensive"}"#, token: token)
+        "POST",
+        "/api/v1/jobs",
+        body: #"{"job_type":"expensive"}"#,
+        token: token
+      )
       #expect((daily.status, daily.errorCode ?? "") == (429, "DAILY_LIMIT_EXCEEDED"))
       #expect(daily.headers["retry-after"] == "60")
       #expect(daily.body.contains(#""limit":5"#))
       let missing = try await edge.send("GET", "/api/v1/jobs/missing", token: token)
       #expect((missing.status, missing.errorCode ?? "") == (404, "NOT_FOUND"))
       let problem = try await edge.send(
-        "GET", "/api/v1/jobs/missing", ["accept": "application/problem+json"], token: token)
+        "GET",
+        "/api/v1/jobs/missing",
+        ["accept": "application/problem+json"],
+        token: token
+      )
       #expect(problem.headers["content-type"] == "application/problem+json")
     }
   }
 
-  @Test("Faults of a body have their status and pointer", arguments: [
-    ("{", 400, "MALFORMED_JSON"), ("", 400, "MALFORMED_JSON"), ("[]", 422, "INVALID_VALUE"),
-    (#"{"job_type":1}"#, 422, "INVALID_VALUE"), (#"{"nope":1}"#, 422, "UNKNOWN_FIELD"),
-    (#"{"params":{"nope":1}}"#, 422, "UNKNOWN_FIELD"),
-    (#"{"job_type":"a","jobType":"b"}"#, 422, "DUPLICATE_FIELD"),
-    (#"{"params":{"denoise":1e400}}"#, 422, "INVALID_VALUE"),
-    (#"{"priority":9223372036854775808}"#, 422, "INVALID_VALUE"),
-  ])
+  @Test(
+    "Faults of a body have their status and pointer",
+    arguments: [
+      ("{", 400, "MALFORMED_JSON"), ("", 400, "MALFORMED_JSON"), ("[]", 422, "INVALID_VALUE"),
+      (#"{"job_type":1}"#, 422, "INVALID_VALUE"), (#"{"nope":1}"#, 422, "UNKNOWN_FIELD"),
+      (#"{"params":{"nope":1}}"#, 422, "UNKNOWN_FIELD"),
+      (#"{"job_type":"a","jobType":"b"}"#, 422, "DUPLICATE_FIELD"),
+      (#"{"params":{"denoise":1e400}}"#, 422, "INVALID_VALUE"),
+      (#"{"priority":9223372036854775808}"#, 422, "INVALID_VALUE"),
+    ]
+  )
   func badBodies(body: String, status: Int, code: String) async throws {
     try await EdgeFixture.run { edge in
       let reply = try await edge.send("POST", "/api/v1/jobs", body: body, token: edge.mint.token())
@@ -138,7 +168,12 @@ struct EdgeRequestTests {
       #expect(options.status == 204)
       #expect(options.headers["allow"] == "GET, HEAD, POST, OPTIONS")
       let type = try await edge.send(
-        "POST", "/api/v1/jobs", ["content-type": "text/plain"], body: "{}", token: token)
+        "POST",
+        "/api/v1/jobs",
+        ["content-type": "text/plain"],
+        body: "{}",
+        token: token
+      )
       #expect((type.status, type.errorCode ?? "") == (415, "UNSUPPORTED_MEDIA_TYPE"))
       let accept = try await edge.send("GET", "/api/v1/jobs", ["accept": "text/html"], token: token)
       #expect((accept.status, accept.errorCode ?? "") == (406, "NOT_ACCEPTABLE"))
@@ -173,7 +208,9 @@ struct EdgeRequestTests {
         Array(
           edge.raw(
             "POST /api/v1/jobs HTTP/1.1\r\nhost: x\r\ncontent-length: 70000\r\n\r\n"
-          ).utf8))
+          ).utf8
+        )
+      )
       #expect((reply.status, reply.errorCode ?? "") == (413, "BODY_TOO_LARGE"))
       #expect(reply.headers["connection"] == "close")
     }
@@ -196,8 +233,10 @@ struct EdgeRequestTests {
       #expect(reply.status == 401)
       #expect(reply.headers["access-control-allow-origin"] == "https://app.example")
       let preflight = try await edge.send(
-        "OPTIONS", "/api/v1/jobs",
-        ["origin": "https://app.example", "access-control-request-method": "POST"])
+        "OPTIONS",
+        "/api/v1/jobs",
+        ["origin": "https://app.example", "access-control-request-method": "POST"]
+      )
       #expect(preflight.status == 204)
       #expect(preflight.headers["access-control-allow-methods"]?.contains("POST") == true)
     }

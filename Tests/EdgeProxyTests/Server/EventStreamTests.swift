@@ -9,7 +9,11 @@ struct EventStreamTests {
   func events() async throws {
     try await EdgeFixture.run { edge in
       let reply = try await edge.send(
-        "GET", "/api/v1/jobs/j/events", ["accept": "text/event-stream"], token: edge.mint.token())
+        "GET",
+        "/api/v1/jobs/j/events",
+        ["accept": "text/event-stream"],
+        token: edge.mint.token()
+      )
       #expect(reply.status == 200)
       #expect(reply.headers["content-type"] == "text/event-stream")
       #expect(reply.headers["cache-control"] == "no-store")
@@ -24,8 +28,11 @@ struct EventStreamTests {
   func resume(byHeader: Bool) async throws {
     try await EdgeFixture.run { edge in
       let reply = try await edge.send(
-        "GET", "/api/v1/jobs/j/events" + (byHeader ? "" : "?last_event_id=2"),
-        byHeader ? ["last-event-id": "2"] : [:], token: edge.mint.token())
+        "GET",
+        "/api/v1/jobs/j/events" + (byHeader ? "" : "?last_event_id=2"),
+        byHeader ? ["last-event-id": "2"] : [:],
+        token: edge.mint.token()
+      )
       #expect(reply.body.contains("id: 3\n"))
       #expect(!reply.body.contains("id: 2\n"))
     }
@@ -35,7 +42,11 @@ struct EventStreamTests {
   func complete() async throws {
     try await EdgeFixture.run { edge in
       let reply = try await edge.send(
-        "GET", "/api/v1/jobs/j/events", ["last-event-id": "3"], token: edge.mint.token())
+        "GET",
+        "/api/v1/jobs/j/events",
+        ["last-event-id": "3"],
+        token: edge.mint.token()
+      )
       #expect(reply.status == 204)
     }
   }
@@ -44,7 +55,11 @@ struct EventStreamTests {
   func lines() async throws {
     try await EdgeFixture.run { edge in
       let reply = try await edge.send(
-        "GET", "/api/v1/jobs/j/events", ["accept": "application/x-ndjson"], token: edge.mint.token())
+        "GET",
+        "/api/v1/jobs/j/events",
+        ["accept": "application/x-ndjson"],
+        token: edge.mint.token()
+      )
       #expect(reply.headers["content-type"] == "application/x-ndjson")
       let lines = reply.body.split(separator: "\n")
       #expect(lines.count == 3)
@@ -56,7 +71,10 @@ struct EventStreamTests {
   func earlyError() async throws {
     try await EdgeFixture.run { edge in
       let reply = try await edge.send(
-        "GET", "/api/v1/jobs/missing/events", token: edge.mint.token())
+        "GET",
+        "/api/v1/jobs/missing/events",
+        token: edge.mint.token()
+      )
       #expect((reply.status, reply.errorCode ?? "") == (404, "NOT_FOUND"))
     }
   }

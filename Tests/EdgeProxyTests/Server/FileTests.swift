@@ -9,18 +9,28 @@ struct FileTests {
   private let key = "uploads/u1/f1/me.jpg"
 
   private func target(_ url: String) throws -> String {
-    try String(#require(url.range(of: "/files/")).lowerBound.samePosition(in: url).map { url[$0...] } ?? "")
+    try String(
+      #require(url.range(of: "/files/")).lowerBound.samePosition(in: url).map { url[$0...] } ?? ""
+    )
   }
 
   private func uploadTarget(_ edge: EdgeFixture, maxBytes: Int = 1000) throws -> String {
     try target(
       edge.store.presign(
-        .upload(key: key, contentType: "image/jpeg", maxBytes: Int64(maxBytes), lifetime: .seconds(60))))
+        .upload(
+          key: key,
+          contentType: "image/jpeg",
+          maxBytes: Int64(maxBytes),
+          lifetime: .seconds(60)
+        )
+      )
+    )
   }
 
   private func downloadTarget(_ edge: EdgeFixture) throws -> String {
     try target(
-      edge.store.presign(.download(key: key, contentType: "image/jpeg", lifetime: .seconds(60))))
+      edge.store.presign(.download(key: key, contentType: "image/jpeg", lifetime: .seconds(60)))
+    )
   }
 
   private let type = ["content-type": "image/jpeg"]
@@ -56,7 +66,8 @@ struct FileTests {
       #expect(try await edge.send("GET", downloadTarget(edge)).body == body)
       let chunked = try await edge.raw(
         "PUT \(link) HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\nconnection: close\r\n"
-          + "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+          + "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+      )
       #expect(chunked.hasPrefix("HTTP/1.1 200"))
       #expect(try await edge.send("GET", downloadTarget(edge)).body == "hello")
     }
@@ -68,7 +79,8 @@ struct FileTests {
       let link = try uploadTarget(edge, maxBytes: 5)
       #expect(try await edge.send("PUT", link, type, body: "123456").status == 413)
       #expect(
-        try await edge.send("PUT", link, ["content-type": "text/html"], body: "12345").status == 415)
+        try await edge.send("PUT", link, ["content-type": "text/html"], body: "12345").status == 415
+      )
       #expect(try await edge.send("GET", link).status == 401)
       #expect(try await edge.send("POST", link, type, body: "1").status == 405)
       let forged = link.replacingOccurrences(of: "max=5", with: "max=9")
@@ -76,10 +88,12 @@ struct FileTests {
       #expect(try await edge.send("GET", downloadTarget(edge)).status == 404)
       let chunked = try await edge.raw(
         "PUT \(link) HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\n"
-          + "transfer-encoding: chunked\r\n\r\n6\r\n123456\r\n0\r\n\r\n")
+          + "transfer-encoding: chunked\r\n\r\n6\r\n123456\r\n0\r\n\r\n"
+      )
       #expect(chunked.hasPrefix("HTTP/1.1 413"), "\(chunked.prefix(60))")
       #expect(try await edge.send("GET", downloadTarget(edge)).status == 404)
-      for path in ["/files/", "/files/../../etc/passwd", "/files/%2e%2e/x", "/files/a?signature=x"] {
+      for path in ["/files/", "/files/../../etc/passwd", "/files/%2e%2e/x", "/files/a?signature=x"]
+      {
         #expect(try await edge.send("GET", path).status >= 400)
       }
     }
@@ -92,7 +106,11 @@ struct FileTests {
       _ = try await RawSocket.exchange(
         Array(
           "PUT \(link) HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\ncontent-length: 100\r\n\r\nabc"
-            .utf8), edge.port, until: { _ in true })
+            .utf8
+        ),
+        edge.port,
+        until: { _ in true }
+      )
       // The next request is served after the broken one has been noticed.
       for _ in 0..<100 where try !leftovers(edge).isEmpty {
         _ = try await edge.send("GET", "/healthz")
@@ -104,11 +122,13 @@ struct FileTests {
 
   /// Files with any bytes under the store's folder.
   private func leftovers(_ edge: EdgeFixture) throws -> [String] {
-    let all = FileManager.default.enumerator(atPath: edge.folder.path)?.allObjects as? [String] ?? []
+    let all =
+      FileManager.default.enumerator(atPath: edge.folder.path)?.allObjects as? [String] ?? []
     return all.filter { name in
       var isFolder: ObjCBool = false
       let path = edge.folder.appendingPathComponent(name).path
-      return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && !isFolder.boolValue
+      return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        && !isFolder.boolValue
     }
   }
 }

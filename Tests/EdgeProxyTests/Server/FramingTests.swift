@@ -5,20 +5,26 @@ import Testing
 
 @Suite("Framing of requests on a real socket")
 struct FramingTests {
-  @Test("Requests whose end is ambiguous are refused and the connection ends", arguments: [
-    "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
-    "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
-    "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: +5\r\n\r\nhello",
-    "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 5, 5\r\n\r\nhello",
-    "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ntransfer-encoding : chunked\r\n\r\n0\r\n\r\n",
-    "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n",
-    "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n-1\r\n\r\n",
-    "GET /healthz HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n", "GET /healthz HTTP/1.1\r\n\r\n",
-    "GET /healthz HTTP/1.1\nhost: x\n\n", "GET /healthz HTTP/1.1\r\nhost: x\r\na: b\rc: d\r\n\r\n",
-    "GET /healthz HTTP/1.1\r\nhost: x\r\n folded: x\r\n\r\n", "GET  /healthz HTTP/1.1\r\nhost: x\r\n\r\n",
-    "GET /healthz HTTP/1.1\r\nhost: x\r\nbad name: x\r\n\r\n", "GET /health\u{0}z HTTP/1.1\r\nhost: x\r\n\r\n",
-  ])
+  @Test(
+    "Requests whose end is ambiguous are refused and the connection ends",
+    arguments: [
+      "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+      "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
+      "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: +5\r\n\r\nhello",
+      "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 5, 5\r\n\r\nhello",
+      "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+      "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ntransfer-encoding : chunked\r\n\r\n0\r\n\r\n",
+      "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n",
+      "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n-1\r\n\r\n",
+      "GET /healthz HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n", "GET /healthz HTTP/1.1\r\n\r\n",
+      "GET /healthz HTTP/1.1\nhost: x\n\n",
+      "GET /healthz HTTP/1.1\r\nhost: x\r\na: b\rc: d\r\n\r\n",
+      "GET /healthz HTTP/1.1\r\nhost: x\r\n folded: x\r\n\r\n",
+      "GET  /healthz HTTP/1.1\r\nhost: x\r\n\r\n",
+      "GET /healthz HTTP/1.1\r\nhost: x\r\nbad name: x\r\n\r\n",
+      "GET /health\u{0}z HTTP/1.1\r\nhost: x\r\n\r\n",
+    ]
+  )
   func ambiguous(request: String) async throws {
     try await EdgeFixture.run { edge in
       let text = try await edge.raw(request + "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -30,12 +36,16 @@ struct FramingTests {
     }
   }
 
-  @Test("Other methods and versions have their own status", arguments: [
-    ("TRACE / HTTP/1.1\r\nhost: x\r\n\r\n", 501), ("CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n", 501),
-    ("GET / HTTP/2.1\r\nhost: x\r\n\r\n", 505), ("PRI * HTTP/1.1\r\nhost: x\r\n\r\n", 501),
-    ("GET /\(String(repeating: "a", count: 9000)) HTTP/1.1\r\nhost: x\r\n\r\n", 414),
-    ("GET / HTTP/1.1\r\nhost: x\r\nbig: \(String(repeating: "a", count: 40_000))\r\n\r\n", 431),
-  ])
+  @Test(
+    "Other methods and versions have their own status",
+    arguments: [
+      ("TRACE / HTTP/1.1\r\nhost: x\r\n\r\n", 501),
+      ("CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n", 501),
+      ("GET / HTTP/2.1\r\nhost: x\r\n\r\n", 505), ("PRI * HTTP/1.1\r\nhost: x\r\n\r\n", 501),
+      ("GET /\(String(repeating: "a", count: 9000)) HTTP/1.1\r\nhost: x\r\n\r\n", 414),
+      ("GET / HTTP/1.1\r\nhost: x\r\nbig: \(String(repeating: "a", count: 40_000))\r\n\r\n", 431),
+    ]
+  )
   func statuses(request: String, status: Int) async throws {
     try await EdgeFixture.run { edge in
       let text = try await edge.raw(request)
@@ -71,7 +81,8 @@ struct FramingTests {
           + "content-type: application/json\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n"
           + String(half, radix: 16) + "\r\n" + body.prefix(half) + "\r\n"
           + String(body.utf8.count - half, radix: 16) + "\r\n" + body.dropFirst(half)
-          + "\r\n0\r\n\r\n")
+          + "\r\n0\r\n\r\n"
+      )
       #expect(text.hasPrefix("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"))
     }
   }
@@ -82,7 +93,8 @@ struct FramingTests {
       let piece = String(repeating: "x", count: 20_000)
       let text = try await edge.raw(
         "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
-          + "4e20\r\n\(piece)\r\n0\r\n\r\n")
+          + "4e20\r\n\(piece)\r\n0\r\n\r\n"
+      )
       #expect(RawResponse(Array(text.utf8)).status == 413)
     }
   }

@@ -22,7 +22,8 @@ enum Curl {
             let bytes = output.fileHandleForReading.readDataToEndOfFile()
             process.waitUntilExit()
             return String(decoding: bytes, as: UTF8.self)
-          })
+          }
+        )
       }
     }
   }
@@ -30,17 +31,24 @@ enum Curl {
 
 @Suite("HTTP/2 through the edge")
 struct HTTP2Tests {
-  private func curl(_ edge: EdgeFixture, _ path: String, _ arguments: [String] = []) async throws -> String {
+  private func curl(_ edge: EdgeFixture, _ path: String, _ arguments: [String] = []) async throws
+    -> String
+  {
     try await Curl.run(
-      ["--http2-prior-knowledge", "--include"] + arguments + ["http://127.0.0.1:\(edge.port)\(path)"])
+      ["--http2-prior-knowledge", "--include"] + arguments + [
+        "http://127.0.0.1:\(edge.port)\(path)"
+      ]
+    )
   }
 
   @Test("A request and its body are served as over HTTP/1.1")
   func requests() async throws {
     try await EdgeFixture.run { edge in
       let login = try await curl(
-        edge, "/api/v1/auth/login",
-        ["--json", #"{"email":"a@x.example","password":"right"}"#])
+        edge,
+        "/api/v1/auth/login",
+        ["--json", #"{"email":"a@x.example","password":"right"}"#]
+      )
       #expect(login.hasPrefix("HTTP/2 200"))
       #expect(login.contains(#""token_type":"bearer""#))
       let token = try await edge.mint.token()
@@ -59,11 +67,19 @@ struct HTTP2Tests {
       let file = edge.folder.appendingPathComponent("large")
       try Data(repeating: 0x20, count: 200_000).write(to: file)
       let declared = try await curl(
-        edge, "/api/v1/auth/login", ["--json", "@\(file.path)"])
+        edge,
+        "/api/v1/auth/login",
+        ["--json", "@\(file.path)"]
+      )
       #expect(declared.hasPrefix("HTTP/2 413"))
       let streamed = try await curl(
-        edge, "/api/v1/auth/login",
-        ["-H", "content-type: application/json", "-H", "content-length:", "-X", "POST", "-T", file.path])
+        edge,
+        "/api/v1/auth/login",
+        [
+          "-H", "content-type: application/json", "-H", "content-length:", "-X", "POST", "-T",
+          file.path,
+        ]
+      )
       #expect(streamed.contains("413"))
       try FileManager.default.removeItem(at: file)
     }
@@ -74,7 +90,10 @@ struct HTTP2Tests {
     try await EdgeFixture.run { edge in
       let token = try await edge.mint.token()
       let text = try await curl(
-        edge, "/api/v1/jobs/j/events", ["-H", "authorization: Bearer \(token)"])
+        edge,
+        "/api/v1/jobs/j/events",
+        ["-H", "authorization: Bearer \(token)"]
+      )
       #expect(text.contains("content-type: text/event-stream"))
       #expect(text.contains("id: 3\nevent: succeeded\n"))
     }
@@ -85,23 +104,28 @@ struct HTTP2Tests {
     try await EdgeFixture.run { edge in
       let key = "uploads/u/f/big.png"
       let up = try edge.store.presign(
-        .upload(key: key, contentType: "image/png", maxBytes: 5_000_000, lifetime: .seconds(60)))
+        .upload(key: key, contentType: "image/png", maxBytes: 5_000_000, lifetime: .seconds(60))
+      )
       let down = try edge.store.presign(
-        .download(key: key, contentType: "image/png", lifetime: .seconds(60)))
+        .download(key: key, contentType: "image/png", lifetime: .seconds(60))
+      )
       let file = edge.folder.deletingLastPathComponent()
         .appendingPathComponent("big-\(UUID().uuidString)")
       let bytes = Data((0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) })
       try bytes.write(to: file)
       defer { try? FileManager.default.removeItem(at: file) }
       let put = try await curl(
-        edge, up.replacingOccurrences(of: "http://edge.test", with: ""),
-        ["-H", "content-type: image/png", "-T", file.path])
+        edge,
+        up.replacingOccurrences(of: "http://edge.test", with: ""),
+        ["-H", "content-type: image/png", "-T", file.path]
+      )
       #expect(put.hasPrefix("HTTP/2 200"), "\(put.prefix(300))")
       let copy = file.appendingPathExtension("copy")
       defer { try? FileManager.default.removeItem(at: copy) }
       _ = try await Curl.run([
         "--http2-prior-knowledge", "-o", copy.path,
-        "http://127.0.0.1:\(edge.port)" + down.replacingOccurrences(of: "http://edge.test", with: ""),
+        "http://127.0.0.1:\(edge.port)"
+          + down.replacingOccurrences(of: "http://edge.test", with: ""),
       ])
       #expect(try Data(contentsOf: copy) == bytes)
     }

@@ -23,7 +23,10 @@ struct EventFormatTests {
   func lines() {
     #expect(text(EventFormat.lines.message(Array("{}".utf8), id: "7", name: "x")) == "{}\n")
     #expect(EventFormat.lines.opening.isEmpty)
-    #expect(text(EventFormat.lines.failure(Array(#"{"status":500}"#.utf8))) == "{\"error\":{\"status\":500}}\n")
+    #expect(
+      text(EventFormat.lines.failure(Array(#"{"status":500}"#.utf8)))
+        == "{\"error\":{\"status\":500}}\n"
+    )
   }
 
   @Test("A stream opens with the time after which to come again")
@@ -33,11 +36,14 @@ struct EventFormatTests {
     #expect(text(EventFormat.events.failure(Array("{}".utf8))) == "event: error\ndata: {}\n\n")
   }
 
-  @Test("Accept chooses the form", arguments: [
-    (nil, EventFormat.events), ("text/event-stream", .events), ("*/*", .events),
-    ("application/x-ndjson", .lines), ("application/ndjson", .lines),
-    ("text/event-stream, application/x-ndjson", .events),
-  ])
+  @Test(
+    "Accept chooses the form",
+    arguments: [
+      (nil, EventFormat.events), ("text/event-stream", .events), ("*/*", .events),
+      ("application/x-ndjson", .lines), ("application/ndjson", .lines),
+      ("text/event-stream, application/x-ndjson", .events),
+    ]
+  )
   func choice(accept: String?, format: EventFormat) {
     var headers = HTTPHeaders()
     if let accept { headers.append("accept", accept) }

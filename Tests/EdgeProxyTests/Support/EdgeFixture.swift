@@ -26,7 +26,8 @@ struct EdgeFixture {
 
   /// What a test may change.
   struct Options {
-    var overrides = "ip.global=off,user.default=off,auth.login=off,auth.register=off,upload=off,"
+    var overrides =
+      "ip.global=off,user.default=off,auth.login=off,auth.register=off,upload=off,"
       + "jobs.create=off"
     var origins: Set<String> = ["https://app.example"]
     var limits = EdgeLimits()
@@ -41,27 +42,46 @@ struct EdgeFixture {
   ) async throws {
     let group = try EventLoopGroup(count: 2)
     let redis = try RedisClient(
-      url: options.redisURL ?? TestRedis.url(), group: group, commandTimeout: .seconds(5),
-      logger: .quiet)
+      url: options.redisURL ?? TestRedis.url(),
+      group: group,
+      commandTimeout: .seconds(5),
+      logger: .quiet
+    )
     let folder = FileManager.default.temporaryDirectory
       .appendingPathComponent("edge-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let backend = try await startBackend(group)
     let channel = Channel(
       try .init(
-        target: backend.address.description, serverName: "jobs", tls: certificate(.client, "edge")),
-      group: group)
+        target: backend.address.description,
+        serverName: "jobs",
+        tls: certificate(.client, "edge")
+      ),
+      group: group
+    )
     let store = try DiskObjectStore(
-      root: folder.path, publicBaseURL: "http://edge.test",
-      signingKey: String(repeating: "k", count: 32), group: group)
+      root: folder.path,
+      publicBaseURL: "http://edge.test",
+      signingKey: String(repeating: "k", count: 32),
+      group: group
+    )
     let mint = TokenMint()
     let core = try core(options, redis, channel, store, mint)
     let edge = EdgeServer(
-      [.init(endpoint: try Endpoint("127.0.0.1:0"), tls: nil)], core: core, group: group)
+      [.init(endpoint: try Endpoint("127.0.0.1:0"), tls: nil)],
+      core: core,
+      group: group
+    )
     try await edge.start()
     let fixture = EdgeFixture(
-      port: try #require(await edge.addresses.first).port, mint: mint, redis: redis, folder: folder,
-      store: store, edge: edge, backend: backend)
+      port: try #require(await edge.addresses.first).port,
+      mint: mint,
+      redis: redis,
+      folder: folder,
+      store: store,
+      edge: edge,
+      backend: backend
+    )
     let result: Result<Void, any Error>
     do { result = .success(try await body(fixture)) } catch { result = .failure(error) }
     await edge.drain(within: .seconds(1))
@@ -82,8 +102,11 @@ struct EdgeFixture {
   ) throws -> EdgeCore {
     let schema = EdgeAssembly.schema(RouteTable.all)
     let router = try EdgeAssembly.router(
-      RouteTable.all, schema: schema, policies: RatePolicies(overrides: options.overrides),
-      environment: options.environment) { _ in channel }
+      RouteTable.all,
+      schema: schema,
+      policies: RatePolicies(overrides: options.overrides),
+      environment: options.environment
+    ) { _ in channel }
     return EdgeCore(
       limits: options.limits,
       schema: schema,
@@ -93,12 +116,15 @@ struct EdgeFixture {
       limiter: RateLimiter(redis: redis, logger: .quiet),
       tokenKey: mint.key.publicKey,
       pages: Pages(
-        openAPI: Array("{}".utf8), documentation: Array("<html>".utf8),
-        readiness: PublicReadiness(checks: [], clock: SystemWallClock()) { false }),
+        openAPI: Array("{}".utf8),
+        documentation: Array("<html>".utf8),
+        readiness: PublicReadiness(checks: [], clock: SystemWallClock()) { false }
+      ),
       files: FileService(store),
       clock: SystemWallClock(),
       logger: .quiet,
-      documentation: "http://edge.test/docs")
+      documentation: "http://edge.test/docs"
+    )
   }
 
   static func certificate(
@@ -107,11 +133,16 @@ struct EdgeFixture {
   ) throws -> TLSContext {
     let directory = try #require(
       ProcessInfo.processInfo.environment["ONESHOT_TEST_CERTS_DIR"],
-      "set ONESHOT_TEST_CERTS_DIR, or run make test")
+      "set ONESHOT_TEST_CERTS_DIR, or run make test"
+    )
     return try TLSContext(
       .mutual(
-        role, certificateFile: "\(directory)/\(name).crt", keyFile: "\(directory)/\(name).key",
-        authorityFile: "\(directory)/ca.crt"))
+        role,
+        certificateFile: "\(directory)/\(name).crt",
+        keyFile: "\(directory)/\(name).key",
+        authorityFile: "\(directory)/ca.crt"
+      )
+    )
   }
 
   // MARK: Requests
@@ -131,7 +162,9 @@ struct EdgeFixture {
       text += "content-length: \(body.utf8.count)\r\n"
       if headers["content-type"] == nil { text += "content-type: application/json\r\n" }
     }
-    return try await RawResponse(RawSocket.exchange(Array((text + "\r\n" + (body ?? "")).utf8), port))
+    return try await RawResponse(
+      RawSocket.exchange(Array((text + "\r\n" + (body ?? "")).utf8), port)
+    )
   }
 
   /// Sends bytes as they are and reads everything that comes back.

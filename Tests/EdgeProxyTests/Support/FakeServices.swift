@@ -16,7 +16,9 @@ extension EdgeFixture {
     }
     return try await RPCServer.start(
       .init(endpoint: try Endpoint("127.0.0.1:0"), tls: certificate(.server, "jobs")),
-      registry: registry, group: group)
+      registry: registry,
+      group: group
+    )
   }
 
   private static func addAccounts(to registry: inout MethodRegistry) {
@@ -24,7 +26,10 @@ extension EdgeFixture {
       let request = try Auth.LoginRequest(decoding: bytes)
       guard request.password == "right" else {
         throw ServiceError(
-          code: .unauthenticated, reason: "INVALID_CREDENTIALS", message: "Wrong e-mail or password.")
+          code: .unauthenticated,
+          reason: "INVALID_CREDENTIALS",
+          message: "Wrong e-mail or password."
+        )
       }
       var reply = Auth.LoginResponse()
       reply.accessToken = "a"
@@ -47,8 +52,12 @@ extension EdgeFixture {
       let request = try Jobs.CreateJobRequest(decoding: bytes)
       if request.jobType == "expensive" {
         throw ServiceError(
-          code: .resourceExhausted, reason: "DAILY_LIMIT_EXCEEDED", message: "Daily limit (5/5).",
-          retryAfter: .seconds(60), metadata: ["extras_json": #"{"limit":5}"#])
+          code: .resourceExhausted,
+          reason: "DAILY_LIMIT_EXCEEDED",
+          message: "Daily limit (5/5).",
+          retryAfter: .seconds(60),
+          metadata: ["extras_json": #"{"limit":5}"#]
+        )
       }
       if request.jobType == "crash" { throw CancellationError() }
       context.setHeader("location", "/api/v1/jobs/j1")

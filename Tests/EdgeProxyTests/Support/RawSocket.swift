@@ -37,7 +37,12 @@ enum RawSocket {
     guard connected == 0 else { throw Failure(call: "connect") }
     var patience = timeval(tv_sec: 10, tv_usec: 0)
     setsockopt(
-      descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+      descriptor,
+      SOL_SOCKET,
+      SO_RCVTIMEO,
+      &patience,
+      socklen_t(MemoryLayout<timeval>.size)
+    )
     var sent = 0
     while sent < bytes.count {
       let count = bytes[sent...].withUnsafeBytes {
@@ -69,7 +74,8 @@ struct RawResponse {
     let text = String(decoding: bytes, as: UTF8.self)
     let parts = text.split(separator: "\r\n\r\n", maxSplits: 1, omittingEmptySubsequences: false)
     let lines = (parts.first ?? "").split(separator: "\r\n")
-    status = lines.first.flatMap { $0.split(separator: " ").dropFirst().first }.flatMap { Int($0) } ?? 0
+    status =
+      lines.first.flatMap { $0.split(separator: " ").dropFirst().first }.flatMap { Int($0) } ?? 0
     var headers: [String: String] = [:]
     for line in lines.dropFirst() {
       guard let colon = line.firstIndex(of: ":") else { continue }
@@ -84,7 +90,9 @@ struct RawResponse {
   private static func unchunked(_ text: String) -> String {
     var rest = Substring(text)
     var body = ""
-    while let end = rest.range(of: "\r\n"), let count = Int(rest[..<end.lowerBound], radix: 16), count > 0 {
+    while let end = rest.range(of: "\r\n"), let count = Int(rest[..<end.lowerBound], radix: 16),
+      count > 0
+    {
       let bytes = Array(rest[end.upperBound...].utf8)
       guard bytes.count >= count + 2 else { break }
       body += String(decoding: bytes[..<count], as: UTF8.self)

@@ -14,15 +14,20 @@ enum TestRedis {
   static func url() throws -> String {
     try #require(
       ProcessInfo.processInfo.environment["ONESHOT_TEST_REDIS_URL"],
-      "set ONESHOT_TEST_REDIS_URL, or run make test")
+      "set ONESHOT_TEST_REDIS_URL, or run make test"
+    )
   }
 
-  /// Runs `body` with a client, which is closed afterwards. Times are those of a busy machine.
+  /// Runs `body` with a client, which is closed afterwards; times are those of a busy machine.
   static func run(url: String? = nil, _ body: (RedisClient) async throws -> Void) async throws {
     let url = try url ?? Self.url()
     let group = try EventLoopGroup(count: 1)
     let client = try RedisClient(
-      url: url, group: group, commandTimeout: .seconds(10), logger: .quiet)
+      url: url,
+      group: group,
+      commandTimeout: .seconds(10),
+      logger: .quiet
+    )
     let result: Result<Void, any Error>
     do { result = .success(try await body(client)) } catch { result = .failure(error) }
     await client.shutdown()

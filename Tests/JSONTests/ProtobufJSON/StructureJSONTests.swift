@@ -4,7 +4,9 @@ import Testing
 
 @Suite("Messages, lists, maps and choices in JSON")
 struct StructureJSONTests {
-  private func roundTrip(_ type: String, _ json: String, _ style: JSONStyle = .proto) throws -> String {
+  private func roundTrip(_ type: String, _ json: String, _ style: JSONStyle = .proto) throws
+    -> String
+  {
     try TranscodingFixture().roundTrip("oneshot.sample.v1.\(type)", json, style)
   }
 
@@ -18,7 +20,8 @@ struct StructureJSONTests {
   func presence() throws {
     #expect(
       try roundTrip("Optionals", #"{"number":0,"text":"","flag":false,"scalars":{}}"#)
-        == #"{"number":0,"text":"","flag":false,"scalars":{}}"#)
+        == #"{"number":0,"text":"","flag":false,"scalars":{}}"#
+    )
     #expect(try roundTrip("Optionals", "{}") == "{}")
     #expect(try roundTrip("Optionals", #"{"number":0}"#, .edge) == #"{"number":0}"#)
     #expect(try roundTrip("Optionals", #"{"number":null,"scalars":null}"#) == "{}")
@@ -33,12 +36,15 @@ struct StructureJSONTests {
       try roundTrip("Lists", json)
         == #"{"doubles":[1.5,"NaN"],"int64s":["1","2"],"bools":[true,false],"strings":["a",""],"#
         + #""datas":["AQI=",""],"colors":["COLOR_RED","COLOR_UNSPECIFIED"],"#
-        + #""scalars":[{},{"int32Value":1}]}"#)
+        + #""scalars":[{},{"int32Value":1}]}"#
+    )
     #expect(try roundTrip("Lists", #"{"strings":[],"bools":null}"#) == "{}")
     #expect(try roundTrip("Lists", "{}", .edge).contains(#""strings":[]"#))
     #expect(try failure("Lists", #"{"strings":["a",null]}"#)?.pointer == "/strings/1")
-    #expect(try failure("Lists", #"{"scalars":[{},{"int32Value":"x"}]}"#)?.pointer
-      == "/scalars/1/int32Value")
+    #expect(
+      try failure("Lists", #"{"scalars":[{},{"int32Value":"x"}]}"#)?.pointer
+        == "/scalars/1/int32Value"
+    )
     #expect(try failure("Lists", #"{"strings":"a"}"#)?.reason == .invalidValue)
   }
 
@@ -52,8 +58,10 @@ struct StructureJSONTests {
     #expect(try failure("Maps", #"{"strings":{"a":null}}"#)?.pointer == "/strings/a")
     #expect(try failure("Maps", #"{"numbers":{"x":1}}"#)?.pointer == "/numbers/x")
     #expect(try failure("Maps", #"{"colors":{"1":0}}"#)?.reason == .invalidValue)
-    #expect(try failure("Maps", #"{"scalars":{"a/b~c":{"zzz":1}}}"#)?.pointer
-      == "/scalars/a~1b~0c/zzz")
+    #expect(
+      try failure("Maps", #"{"scalars":{"a/b~c":{"zzz":1}}}"#)?.pointer
+        == "/scalars/a~1b~0c/zzz"
+    )
     #expect(try failure("Maps", #"{"strings":[]}"#)?.reason == .invalidValue)
   }
 
@@ -61,7 +69,9 @@ struct StructureJSONTests {
   func choices() throws {
     #expect(try roundTrip("Choices", #"{"number":0}"#) == #"{"number":0}"#)
     #expect(try roundTrip("Choices", #"{"number":0,"text":null}"#) == #"{"number":0}"#)
-    #expect(try roundTrip("Choices", #"{"left":"l","flag":false}"#) == #"{"flag":false,"left":"l"}"#)
+    #expect(
+      try roundTrip("Choices", #"{"left":"l","flag":false}"#) == #"{"flag":false,"left":"l"}"#
+    )
     #expect(try failure("Choices", #"{"number":0,"text":"a"}"#)?.reason == .duplicateField)
     #expect(try failure("Choices", #"{"left":"a","right":"b"}"#)?.reason == .duplicateField)
   }
@@ -73,7 +83,10 @@ struct StructureJSONTests {
     #expect(error?.pointer == "/scalars/nope")
     #expect(try failure("Optionals", #"{"nope":null}"#)?.reason == .unknownField)
     let message = try TranscodingFixture().read(
-      Sample.Optionals.self, #"{"nope":{"a":[1]},"number":3}"#, ignoringUnknown: true)
+      Sample.Optionals.self,
+      #"{"nope":{"a":[1]},"number":3}"#,
+      ignoringUnknown: true
+    )
     #expect(message.number == 3)
   }
 
@@ -94,12 +107,16 @@ struct StructureJSONTests {
     #expect(try roundTrip("Options", #"{"renamed":"u"}"#) == #"{"other":"u"}"#)
     #expect(
       try roundTrip("Options", #"{"input_image_url":"u","balance":null}"#, .edge)
-        == #"{"input_url":"u","credits":0,"password":"","balance":null,"renamed":""}"#)
+        == #"{"input_url":"u","credits":0,"password":"","balance":null,"renamed":""}"#
+    )
   }
 
   @Test("An ignored field is dropped whatever it holds")
   func ignored() throws {
-    let message = try TranscodingFixture().read(Sample.Options.self, #"{"credits":[{}],"password":"p"}"#)
+    let message = try TranscodingFixture().read(
+      Sample.Options.self,
+      #"{"credits":[{}],"password":"p"}"#
+    )
     #expect(message.credits == 0)
     #expect(message.password == "p")
   }
@@ -129,7 +146,8 @@ struct StructureJSONTests {
   func mutations() throws {
     let fixture = try TranscodingFixture()
     let seed = Array(
-      #"{"text":"a","left":"b","scalars":{"int32Value":1,"color":"red"},"tree":{"name":"x"}}"#.utf8)
+      #"{"text":"a","left":"b","scalars":{"int32Value":1,"color":"red"},"tree":{"name":"x"}}"#.utf8
+    )
     for round in 0..<20_000 {
       var text = seed
       if round % 4 == 0 { text.removeLast(Int.random(in: 0..<text.count)) }

@@ -11,56 +11,74 @@ struct WellKnownJSONTests {
 
   private let message = "oneshot.sample.v1.WellKnown"
 
-  @Test("Times of every offset print in UTC", arguments: [
-    ("2030-01-01T05:30:00+05:30", "2030-01-01T00:00:00Z"),
-    ("2030-01-01T00:00:00.1Z", "2030-01-01T00:00:00.100Z"),
-    ("2030-01-01T00:00:00.123456Z", "2030-01-01T00:00:00.123456Z"),
-    ("2030-01-01T00:00:00.123456789Z", "2030-01-01T00:00:00.123456789Z"),
-    ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
-    ("9999-12-31T23:59:59.999999999Z", "9999-12-31T23:59:59.999999999Z"),
-    ("1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59.500Z"),
-    ("2024-02-29T12:00:00-08:00", "2024-02-29T20:00:00Z"),
-    ("2000-02-29T00:00:00Z", "2000-02-29T00:00:00Z"),
-  ])
+  @Test(
+    "Times of every offset print in UTC",
+    arguments: [
+      ("2030-01-01T05:30:00+05:30", "2030-01-01T00:00:00Z"),
+      ("2030-01-01T00:00:00.1Z", "2030-01-01T00:00:00.100Z"),
+      ("2030-01-01T00:00:00.123456Z", "2030-01-01T00:00:00.123456Z"),
+      ("2030-01-01T00:00:00.123456789Z", "2030-01-01T00:00:00.123456789Z"),
+      ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+      ("9999-12-31T23:59:59.999999999Z", "9999-12-31T23:59:59.999999999Z"),
+      ("1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59.500Z"),
+      ("2024-02-29T12:00:00-08:00", "2024-02-29T20:00:00Z"),
+      ("2000-02-29T00:00:00Z", "2000-02-29T00:00:00Z"),
+    ]
+  )
   func times(text: String, printed: String) throws {
     #expect(try roundTrip(message, #"{"at":"\#(text)"}"#) == #"{"at":"\#(printed)"}"#)
   }
 
-  @Test("Texts that are no times are refused", arguments: [
-    "", "2030-01-01", "2030-01-01T00:00:00", "2030-01-01t00:00:00Z", "2030-01-01T00:00:00z",
-    "2030-13-01T00:00:00Z", "2023-02-29T00:00:00Z", "2030-01-01T24:00:00Z", "2030-01-01T00:60:00Z",
-    "2030-01-01T00:00:60Z", "2030-01-01T00:00:00.Z", "2030-01-01T00:00:00.1234567891Z",
-    "0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "2030-01-01T00:00:00+0530",
-    "0001-01-01T00:00:00+00:01", "2030-01-01 00:00:00Z", " 2030-01-01T00:00:00Z", "1900-02-29T00:00:00Z",
-  ])
+  @Test(
+    "Texts that are no times are refused",
+    arguments: [
+      "", "2030-01-01", "2030-01-01T00:00:00", "2030-01-01t00:00:00Z", "2030-01-01T00:00:00z",
+      "2030-13-01T00:00:00Z", "2023-02-29T00:00:00Z", "2030-01-01T24:00:00Z",
+      "2030-01-01T00:60:00Z",
+      "2030-01-01T00:00:60Z", "2030-01-01T00:00:00.Z", "2030-01-01T00:00:00.1234567891Z",
+      "0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "2030-01-01T00:00:00+0530",
+      "0001-01-01T00:00:00+00:01", "2030-01-01 00:00:00Z", " 2030-01-01T00:00:00Z",
+      "1900-02-29T00:00:00Z",
+    ]
+  )
   func badTimes(text: String) throws {
     #expect(throws: TranscodingError.self) {
       try TranscodingFixture().bytes(message, #"{"at":"\#(text)"}"#)
     }
   }
 
-  @Test("Durations print with 0, 3, 6 or 9 digits", arguments: [
-    ("1.5s", "1.500s"), ("-0.5s", "-0.500s"), ("0s", "0s"), ("3s", "3s"), ("0.000001s", "0.000001s"),
-    ("0.000000001s", "0.000000001s"), ("315576000000s", "315576000000s"),
-    ("-315576000000s", "-315576000000s"), ("-1.25s", "-1.250s"),
-  ])
+  @Test(
+    "Durations print with 0, 3, 6 or 9 digits",
+    arguments: [
+      ("1.5s", "1.500s"), ("-0.5s", "-0.500s"), ("0s", "0s"), ("3s", "3s"),
+      ("0.000001s", "0.000001s"),
+      ("0.000000001s", "0.000000001s"), ("315576000000s", "315576000000s"),
+      ("-315576000000s", "-315576000000s"), ("-1.25s", "-1.250s"),
+    ]
+  )
   func durations(text: String, printed: String) throws {
     #expect(try roundTrip(message, #"{"length":"\#(text)"}"#) == #"{"length":"\#(printed)"}"#)
   }
 
-  @Test("Texts that are no durations are refused", arguments: [
-    "", "1", "s", "1.s", ".5s", "1.1234567891s", "315576000001s", "-315576000001s", "1e3s", "+1s",
-    "315576000000.1s", "1 s", "9999999999999s",
-  ])
+  @Test(
+    "Texts that are no durations are refused",
+    arguments: [
+      "", "1", "s", "1.s", ".5s", "1.1234567891s", "315576000001s", "-315576000001s", "1e3s", "+1s",
+      "315576000000.1s", "1 s", "9999999999999s",
+    ]
+  )
   func badDurations(text: String) throws {
     #expect(throws: TranscodingError.self) {
       try TranscodingFixture().bytes(message, #"{"length":"\#(text)"}"#)
     }
   }
 
-  @Test("A dynamic value holds any JSON, null included", arguments: [
-    "null", "true", "1", "1.5", #""x""#, "[]", "{}", #"[1,"a",null,[true],{"k":{}}]"#,
-  ])
+  @Test(
+    "A dynamic value holds any JSON, null included",
+    arguments: [
+      "null", "true", "1", "1.5", #""x""#, "[]", "{}", #"[1,"a",null,[true],{"k":{}}]"#,
+    ]
+  )
   func values(json: String) throws {
     #expect(try roundTrip(message, #"{"value":\#(json)}"#) == #"{"value":\#(json)}"#)
   }
@@ -101,12 +119,15 @@ struct WellKnownJSONTests {
     #expect(throws: TranscodingError.self) { try fixture.print(Sample.WellKnown(length: mixed)) }
   }
 
-  @Test("Wrappers are their bare values", arguments: [
-    ("Int32Value", "5", "5"), ("Int64Value", "5", #""5""#), ("UInt64Value", #""7""#, #""7""#),
-    ("UInt32Value", "9", "9"), ("BoolValue", "true", "true"), ("StringValue", #""x""#, #""x""#),
-    ("BytesValue", #""AQI""#, #""AQI=""#), ("DoubleValue", #""NaN""#, #""NaN""#),
-    ("FloatValue", "0.5", "0.5"),
-  ])
+  @Test(
+    "Wrappers are their bare values",
+    arguments: [
+      ("Int32Value", "5", "5"), ("Int64Value", "5", #""5""#), ("UInt64Value", #""7""#, #""7""#),
+      ("UInt32Value", "9", "9"), ("BoolValue", "true", "true"), ("StringValue", #""x""#, #""x""#),
+      ("BytesValue", #""AQI""#, #""AQI=""#), ("DoubleValue", #""NaN""#, #""NaN""#),
+      ("FloatValue", "0.5", "0.5"),
+    ]
+  )
   func wrappers(type: String, json: String, printed: String) throws {
     #expect(try roundTrip("google.protobuf.\(type)", json) == printed)
   }
@@ -119,7 +140,10 @@ struct WellKnownJSONTests {
 
   @Test("Field masks change their spelling")
   func masks() throws {
-    let mask = try TranscodingFixture().read(GoogleProtobuf.FieldMask.self, #""fooBar,baz.quxQuux""#)
+    let mask = try TranscodingFixture().read(
+      GoogleProtobuf.FieldMask.self,
+      #""fooBar,baz.quxQuux""#
+    )
     #expect(mask.paths == ["foo_bar", "baz.qux_quux"])
     #expect(try TranscodingFixture().print(mask) == #""fooBar,baz.quxQuux""#)
     #expect(try roundTrip("google.protobuf.FieldMask", #""""#) == #""""#)
@@ -150,12 +174,15 @@ struct WellKnownJSONTests {
     #expect(try roundTrip(name, "{}") == "{}")
   }
 
-  @Test("Any of an unknown type, or without one, is refused", arguments: [
-    #"{"@type":"type.googleapis.com/no.Such"}"#, #"{"number":1}"#,
-    #"{"@type":"oneshot.sample.v1.Optionals"}"#,
-    #"{"@type":"type.googleapis.com/oneshot.sample.v1.Optionals","zzz":1}"#,
-    #"{"@type":"type.googleapis.com/google.protobuf.Duration"}"#, #"{"@type":1}"#, "[]",
-  ])
+  @Test(
+    "Any of an unknown type, or without one, is refused",
+    arguments: [
+      #"{"@type":"type.googleapis.com/no.Such"}"#, #"{"number":1}"#,
+      #"{"@type":"oneshot.sample.v1.Optionals"}"#,
+      #"{"@type":"type.googleapis.com/oneshot.sample.v1.Optionals","zzz":1}"#,
+      #"{"@type":"type.googleapis.com/google.protobuf.Duration"}"#, #"{"@type":1}"#, "[]",
+    ]
+  )
   func badAny(json: String) throws {
     #expect(throws: TranscodingError.self) {
       try TranscodingFixture().bytes("google.protobuf.Any", json)
