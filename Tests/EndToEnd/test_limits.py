@@ -70,14 +70,28 @@ class Limits(unittest.TestCase):
         self.assertEqual(answer["status"], "succeeded")
 
 
+def restart_billing(**settings: str) -> None:
+    """Restarts BillingSvc, and waits until the three services that call it have noticed."""
+    stack.restart("billing", **settings)
+    client = Client.registered()
+    client.answered("/api/v1/credits/me")
+    client.answered("/api/v1/jobs/limits")
+    stack.until(
+        "the balance in AuthSvc",
+        lambda: client.answered("/api/v1/auth/me")["credits"] is not None,
+        seconds=5,
+        pause=0.2,
+    )
+
+
 class Credits(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        stack.restart("billing", DEFAULT_CREDITS="1")
+        restart_billing(DEFAULT_CREDITS="1")
 
     @classmethod
     def tearDownClass(cls):
-        stack.restart("billing")
+        restart_billing()
 
     def test_not_enough(self):
         """A job that costs more than there is, is 402 NOT_ENOUGH_CREDITS"""

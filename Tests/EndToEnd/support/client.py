@@ -139,6 +139,16 @@ class Client:
     def job(self, job_id: str) -> dict:
         return self.ok(self.get(f"/api/v1/jobs/{job_id}"))
 
+    def answered(self, path: str) -> dict:
+        """The answer of a service that has just come back; five seconds are what it may take."""
+        reply = stack.until(
+            f"an answer of {path}",
+            lambda: (reply := self.get(path)).status_code == 200 and reply,
+            seconds=5,
+            pause=0.2,
+        )
+        return reply.json()
+
     def finished(self, job_id: str) -> dict:
         """The job, once its events have said that it ended (asking again and again is limited)."""
         events = list(self.events(job_id))
