@@ -4,11 +4,13 @@
   internal import Darwin
 #endif
 
-/// An object that is open for reading in pieces; the file stays readable even when the object is
-/// replaced or removed meanwhile.
+/// An object that is open for reading in pieces.
+///
+/// The file stays readable even when the object is replaced or removed meanwhile.
 package final class OpenObject: Sendable {
   /// Bytes of the object.
   package let size: Int
+  /// The type it was stored with.
   package let contentType: String
   private let descriptor: Int32
   private let start: Int
@@ -22,7 +24,9 @@ package final class OpenObject: Sendable {
 
   deinit { close(descriptor) }
 
-  /// Reads up to `count` bytes at `position`; fewer at the end. Blocks: for a thread pool.
+  /// Reads up to `count` bytes at `position`, fewer at the end.
+  ///
+  /// Blocks: call it on a loop's thread pool.
   package func read(_ count: Int, at position: Int) throws(ObjectStoreError) -> [UInt8] {
     var result = 0
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
