@@ -19,9 +19,16 @@ import Testing
       let registry = PrometheusRegistry()
       registry.makeCounter(label: "n", dimensions: []).increment(by: 1)
       let routes = AdminRoutes(
-        service: "jobs", readiness: readiness, metrics: registry, group: group)
+        service: "jobs",
+        readiness: readiness,
+        metrics: registry,
+        group: group
+      )
       server = try await AdminServer.start(
-        on: Endpoint("127.0.0.1:0"), group: group, routes: routes)
+        on: Endpoint("127.0.0.1:0"),
+        group: group,
+        routes: routes
+      )
     }
 
     func get(_ path: String, method: String = "GET") async throws -> (status: Int, body: Data) {

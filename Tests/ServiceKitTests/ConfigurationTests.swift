@@ -41,14 +41,17 @@ import Testing
         "SIZE_MB: expected 1…100, not 'many'",
         "SIGNING_KEY: is required (or SIGNING_KEY_FILE): A secret.",
         "NAME: is required: A name.",
-      ])
+      ]
+    )
   }
 
   @Test("An unknown key of the file is refused, one of the test runner is not")
   func unknownKeys() {
     let files = ["/env": "SIZE_M=30\n"]
     let reader = reader(
-      ["ONESHOT_ENV_FILE": "/env", "ONESHOT_TEST_REDIS_URL": "x", "PATH": "/bin"], files: files)
+      ["ONESHOT_ENV_FILE": "/env", "ONESHOT_TEST_REDIS_URL": "x", "PATH": "/bin"],
+      files: files
+    )
     #expect(reader.problems == ["SIZE_M: unknown key in the file"])
   }
 
@@ -70,7 +73,8 @@ import Testing
   @Test("A file that cannot be read is a problem")
   func missingFile() {
     #expect(
-      reader(["ONESHOT_ENV_FILE": "/none"]).problems == ["ONESHOT_ENV_FILE: cannot read '/none'"])
+      reader(["ONESHOT_ENV_FILE": "/none"]).problems == ["ONESHOT_ENV_FILE: cannot read '/none'"]
+    )
   }
 
   @Test(
@@ -78,7 +82,8 @@ import Testing
     arguments: [
       ("A=1", "1"), ("export A = 1 # note", "1"), ("A=\"a b\\n\"", "a b\n"), ("A='$x'", "$x"),
       ("A=a=b#c", "a=b#c"), ("A=", ""),
-    ])
+    ]
+  )
   func fileLines(_ line: String, _ value: String) {
     let parsed = EnvFile.parse("# comment\n\n\(line)\r\n", name: "f")
     #expect(parsed.values == ["A": value])
@@ -92,7 +97,8 @@ import Testing
       parsed.problems == [
         "f line 1: expected KEY=value", "f line 3: A is set twice",
         "f line 4: expected KEY=value", "f line 5: expected KEY=value",
-      ])
+      ]
+    )
   }
 
   @Test("The common keys are required by what a service needs")
@@ -112,7 +118,9 @@ import Testing
   @Test("Only a PostgreSQL URL is taken for the database")
   func databaseURL() {
     var reader = ConfigurationReader(
-      keys: ConfigKey.common, environment: ["DATABASE_URL": "sqlite:///x"])
+      keys: ConfigKey.common,
+      environment: ["DATABASE_URL": "sqlite:///x"]
+    )
     _ = CommonConfiguration(&reader, needs: .postgres)
     #expect(reader.problems.contains { $0.hasPrefix("DATABASE_URL: only PostgreSQL") })
   }

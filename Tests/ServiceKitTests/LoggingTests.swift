@@ -24,8 +24,12 @@ import Testing
   private func logger(_ sink: LogSink, level: Logger.Level = .info) -> Logger {
     Logger(label: "test") { _ in
       JSONLogHandler(
-        service: "jobs", sink: sink, level: level, clock: ManualWallClock(),
-        metadataProvider: LogContext.provider)
+        service: "jobs",
+        sink: sink,
+        level: level,
+        clock: ManualWallClock(),
+        metadataProvider: LogContext.provider
+      )
     }
   }
 
@@ -87,7 +91,8 @@ import Testing
       (0.0, "1970-01-01T00:00:00.000Z"), (951_782_400.5, "2000-02-29T00:00:00.500Z"),
       (-0.001, "1969-12-31T23:59:59.999Z"), (4_102_444_799.0, "2099-12-31T23:59:59.000Z"),
       (-62_135_596_800.0, "0001-01-01T00:00:00.000Z"),
-    ])
+    ]
+  )
   func dates(_ seconds: Double, _ text: String) {
     #expect(RFC3339.text(Date(timeIntervalSince1970: seconds)) == text)
   }

@@ -97,11 +97,7 @@ struct RunPipeline: Sendable {
       run.accepted(by: provider.name, task: work.runID)
       do {
         let pictures = try await provider.run(work) { stage, fraction in
-          let span = Double(Share.worked - Share.fetched)
-          run.progressed(
-            stage,
-            basisPoints: Share.fetched + Int32(span * min(max(fraction, 0), 1))
-          )
+          run.progressed(stage, basisPoints: Self.basisPoints(fraction))
         }
         providers.end(provider, .succeeded)
         return (pictures, provider.name)
@@ -122,6 +118,12 @@ struct RunPipeline: Sendable {
     throw failure
   }
 
+  /// Where a provider's fraction lies in the whole; whatever it claims, it stays within its share.
+  private static func basisPoints(_ fraction: Double) -> Int32 {
+    let claimed = fraction.isFinite ? min(max(fraction, 0), 1) : 0
+    return Share.fetched + Int32(Double(Share.worked - Share.fetched) * claimed)
+  }
+
   // MARK: Artifacts
 
   private func store(
@@ -138,8 +140,8 @@ struct RunPipeline: Sendable {
           $0.objectKey = key
           $0.fileSize = Int64(picture.bytes.count)
           $0.mimeType = picture.contentType
-          $0.width = Int32(picture.width)
-          $0.height = Int32(picture.height)
+          $0.width = Int32(clamping: picture.width)
+          $0.height = Int32(clamping: picture.height)
           $0.sha256 = ContentHash.digest(picture.bytes)
         }
       )

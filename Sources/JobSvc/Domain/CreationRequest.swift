@@ -6,11 +6,9 @@ internal import Protobuf
 struct CreationRequest: Sendable {
   let description: JobDescription
   let clientRef: String?
-  let webhookURL: String?
   let ownPriority: Int32
 
   private static let maxRefBytes = 255
-  private static let maxURLBytes = 2_048
   private static let standardPriority: Int32 = 5
 
   /// Checks `request`.
@@ -29,16 +27,13 @@ struct CreationRequest: Sendable {
         field: "client_ref"
       )
     }
-    webhookURL = request.webhookUrl
-    if let webhookURL {
-      let isHTTP = webhookURL.hasPrefix("https://") || webhookURL.hasPrefix("http://")
-      guard isHTTP, webhookURL.utf8.count <= Self.maxURLBytes else {
-        throw RequestProblem(
-          "INVALID_VALUE",
-          "Field 'webhook_url' must be an http or https URL",
-          field: "webhook_url"
-        )
-      }
+    guard request.webhookUrl == nil else {
+      // Taking an address that nothing is ever sent to would be worse.
+      throw RequestProblem(
+        "UNIMPLEMENTED",
+        "Field 'webhook_url' is not supported yet; follow the job's events instead",
+        field: "webhook_url"
+      )
     }
     ownPriority = request.priority ?? Self.standardPriority
     guard (0...9).contains(ownPriority) else {
@@ -56,7 +51,6 @@ struct CreationRequest: Sendable {
       $0.jobType = description.type.rawValue
       $0.params = description.params
       $0.clientRef = clientRef
-      $0.webhookUrl = webhookURL
       $0.priority = ownPriority
     }
     return Array(SHA256.hash(data: canonical.encoded()))

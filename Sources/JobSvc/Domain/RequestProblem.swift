@@ -56,6 +56,7 @@ struct RequestProblem: Error, Sendable, Hashable {
       switch reason {
       case "UPLOAD_NOT_FOUND": .notFound
       case "UPLOAD_INCOMPLETE": .failedPrecondition
+      case "UNIMPLEMENTED": .unimplemented
       default: .invalidArgument
       }
     return ServiceError(

@@ -49,7 +49,6 @@ extension JobService {
       params: wanted.description.params.encoded(),
       ownPriority: wanted.ownPriority,
       clientRef: wanted.clientRef,
-      webhookURL: wanted.webhookURL,
       idempotency: key.map { ($0, wanted.fingerprint) }
     )
   }

@@ -18,7 +18,6 @@ CREATE TABLE job (
   own_priority     integer NOT NULL DEFAULT 5,
   credits_cost     bigint NOT NULL DEFAULT 0,
   client_ref       text,
-  webhook_url      text,
   -- Number of the current or last attempt.
   attempt          integer NOT NULL DEFAULT 0,
   -- The next claim goes on with the current attempt instead of starting another.

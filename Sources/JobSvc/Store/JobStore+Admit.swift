@@ -11,7 +11,6 @@ extension JobStore {
     var params: [UInt8]
     var ownPriority: Int32
     var clientRef: String?
-    var webhookURL: String?
     /// The client's key and the fingerprint of the request, if it sent one.
     var idempotency: (key: String, fingerprint: [UInt8])?
   }
@@ -80,8 +79,7 @@ extension JobStore {
     }
     query.append(
       unescaped: """
-        INSERT INTO job (id, user_id, job_type, state, stage, params, own_priority, client_ref,
-                         webhook_url, created_at)
+        INSERT INTO job (id, user_id, job_type, state, stage, params, own_priority, client_ref, created_at)
         SELECT
         """
     )
@@ -98,8 +96,7 @@ extension JobStore {
     query.append(unescaped: ", ")
     query.bind(job.clientRef)
     query.append(unescaped: "::text, ")
-    query.bind(job.webhookURL)
-    query.append(unescaped: "::text, now()\(source) RETURNING created_at")
+    query.append(unescaped: "now()\(source) RETURNING created_at")
     return query
   }
 

@@ -146,7 +146,7 @@ import Testing
     #expect(reason { $0.jobType = "paint" } == "UNKNOWN_JOB_TYPE")
     #expect(reason { $0.params = nil } == "MISSING_FIELD")
     #expect(reason { $0.priority = 10 } == "INVALID_VALUE")
-    #expect(reason { $0.webhookUrl = "mailto:me" } == "INVALID_VALUE")
+    #expect(reason { $0.webhookUrl = "https://example.com/" } == "UNIMPLEMENTED")
     #expect(reason { $0.clientRef = String(repeating: "x", count: 256) } == "INVALID_VALUE")
   }
 

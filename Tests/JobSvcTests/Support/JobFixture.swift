@@ -72,7 +72,6 @@ struct JobFixture {
       params: [],
       ownPriority: ownPriority,
       clientRef: nil,
-      webhookURL: nil,
       idempotency: key.map { ($0, [fingerprint]) }
     )
   }

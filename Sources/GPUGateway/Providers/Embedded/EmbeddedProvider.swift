@@ -93,15 +93,7 @@ private final class WorkerConversation: Sendable {
         for reply in try state.reader.receive(bytes) {
           switch reply {
           case .progress(let step): steps.append(step)
-          case .finished(let result, let png):
-            state.last = .success(
-              Picture(
-                bytes: png,
-                contentType: result.contentType,
-                width: result.width,
-                height: result.height
-              )
-            )
+          case .finished(_, let png): state.last = Self.picture(png)
           case .failed(let error): state.last = .failure(RunFailure(error))
           }
         }
@@ -113,6 +105,21 @@ private final class WorkerConversation: Sendable {
     }
     for step in steps { report(step.stage.runStage, step.fraction) }
     return goesOn
+  }
+
+  /// A finished picture, judged by its own head: a worker that was taken over may say anything.
+  private static func picture(_ png: [UInt8]) -> Result<Picture, RunFailure> {
+    guard let header = try? ImageHeader(parsing: png), header.format == .png else {
+      return .failure(.provider("the worker's result is no PNG"))
+    }
+    return .success(
+      Picture(
+        bytes: png,
+        contentType: "image/png",
+        width: header.width,
+        height: header.height
+      )
+    )
   }
 
   /// The picture, or why there is none.
