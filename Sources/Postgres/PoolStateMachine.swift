@@ -57,7 +57,7 @@ struct PoolStateMachine {
   /// Prefers the connection with most work that still answers quickly, so that statements share
   /// system calls, and leaves a slow one alone, so that nobody waits behind a long statement.
   mutating func placeShared(now: ContinuousClock.Instant) -> ConnectionID? {
-    guard sharedWaiters.isEmpty || waiting.isEmpty else { return nil }
+    guard Self.nextWaiter(&sharedWaiters, waiting) == nil else { return nil }
     guard let index = bestShared(now: now) else { return nil }
     return take(index, now: now)
   }
@@ -230,25 +230,42 @@ struct PoolStateMachine {
     connections[index].state = .reserved
   }
 
+  /// Gives what is free to those who wait, the oldest first.
+  ///
+  /// A transaction that finds no empty connection has one reserved and lets younger units pass.
   private mutating func serveWaiters(now: ContinuousClock.Instant) -> [Action] {
     var actions: [Action] = []
-    while let unit = Self.nextWaiter(&leaseWaiters, waiting) {
-      guard let index = connections.firstIndex(where: { $0.isIdle }) else {
-        reserveOne()
+    while true {
+      let lease = Self.nextWaiter(&leaseWaiters, waiting)
+      let shared = Self.nextWaiter(&sharedWaiters, waiting)
+      if let lease, lease < shared ?? .max, let action = serveLease(lease) {
+        actions.append(action)
+      } else if let shared, let action = serveShared(shared, now: now) {
+        actions.append(action)
+      } else if let lease, let action = serveLease(lease) {
+        actions.append(action)
+      } else {
         break
       }
-      leaseWaiters.popFirst()
-      waiting.remove(unit)
-      connections[index].state = .leased
-      actions.append(.lease(unit, on: connections[index].id))
     }
+    if Self.nextWaiter(&leaseWaiters, waiting) != nil { reserveOne() }
     releaseReservations()
-    while let unit = Self.nextWaiter(&sharedWaiters, waiting), let index = bestShared(now: now) {
-      sharedWaiters.popFirst()
-      waiting.remove(unit)
-      actions.append(.run(unit, on: take(index, now: now)))
-    }
     return actions
+  }
+
+  private mutating func serveLease(_ unit: UnitID) -> Action? {
+    guard let index = connections.firstIndex(where: { $0.isIdle }) else { return nil }
+    leaseWaiters.popFirst()
+    waiting.remove(unit)
+    connections[index].state = .leased
+    return .lease(unit, on: connections[index].id)
+  }
+
+  private mutating func serveShared(_ unit: UnitID, now: ContinuousClock.Instant) -> Action? {
+    guard let index = bestShared(now: now) else { return nil }
+    sharedWaiters.popFirst()
+    waiting.remove(unit)
+    return .run(unit, on: take(index, now: now))
   }
 
   /// The oldest waiter that has not given up.

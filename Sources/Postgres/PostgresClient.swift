@@ -102,8 +102,12 @@ package final class PostgresClient: Sendable {
   ///
   /// The first element, and one after each gap, is ``PostgresNotification/reconnected``: everything
   /// sent before it may be missing, so look at the tables then. Ends when the client is shut down.
+  ///
+  /// - Parameter channel: At most 63 bytes; the server would cut more.
+  /// - Returns: A stream that keeps ``PostgresLimits/bufferedNotifications`` elements.
   package func listen(_ channel: String) -> AsyncStream<PostgresNotification> {
-    listener.listen(channel)
+    precondition((1...63).contains(channel.utf8.count), "a channel has 1 to 63 bytes")
+    return listener.listen(channel)
   }
 
   /// Sends a notification to everybody who listens; the payload is at most 7,999 bytes.

@@ -2,7 +2,8 @@
 package struct PostgresConfiguration: Sendable {
   /// `postgres://user:password@host:port/database?…`, or libpq's `key=value` form.
   ///
-  /// Several hosts are tried in order; a host that starts with `/` is the directory of a socket.
+  /// Several hosts are tried in order; a host that starts with `/` is the directory of a socket. The
+  /// server is PostgreSQL 14 or newer itself, no pooler that shares sessions between clients.
   package var url: String
   /// Shown in `pg_stat_activity`.
   package var applicationName: String

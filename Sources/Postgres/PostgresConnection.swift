@@ -287,6 +287,9 @@ final class PostgresConnection {
   private func receiveScriptResult<Owner: ConnectionOwner>(owner: isolated Owner) {
     if let result = PQgetResult(raw) {
       defer { PQclear(result) }
+      if [PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH].contains(PQresultStatus(result)) {
+        return lose(PostgresError(.library, "COPY is not supported"), owner: owner)
+      }
       if PQresultStatus(result) == PGRES_FATAL_ERROR, scriptError == nil {
         scriptError = PostgresError(result: result)
       }

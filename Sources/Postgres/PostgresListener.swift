@@ -86,6 +86,7 @@ actor PostgresListener {
       // Nobody is left: the connection is not worth its place at the server.
       _ = connection?.close()
       connection = nil
+      pendingChannels = [:]
     } else if let connection, connection.isOpen {
       send("UNLISTEN ", channel, on: connection)
     }

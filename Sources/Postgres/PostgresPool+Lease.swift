@@ -49,21 +49,34 @@ extension PostgresPool {
     return try await run(.batch(queries), lease: id, timeout: timeout)
   }
 
+  /// How a transaction ended.
+  enum Ending {
+    case committed
+    /// COMMIT was never sent: the database holds nothing of it.
+    case lostBefore(PostgresError)
+    /// COMMIT was sent and failed, or nobody knows what became of it.
+    case failed(PostgresError)
+  }
+
   /// Commits and gives the connection back.
-  ///
-  /// - Throws: ``PostgresError/Kind/notCommitted`` when an earlier statement had failed.
-  func commit(_ id: UnitID) async throws(PostgresError) {
-    guard leases[id]?.begin == nil else { return release(id) }
-    do throws(PostgresError) {
+  func commit(_ id: UnitID) async -> Ending {
+    if let loss = leases[id]?.loss {
+      release(id)
+      return .lostBefore(loss)
+    }
+    guard leases[id]?.begin == nil else {
+      release(id)
+      return .committed
+    }
+    do {
       // Not cancellable: a caller that goes away now must not leave the outcome open.
       let output = try await run(.statement("COMMIT"), lease: id, isCancellable: false)
       release(id)
-      guard output.list.first?.commandTag == "COMMIT" else {
-        throw PostgresError(.notCommitted, "a statement of the transaction had failed")
-      }
+      if output.list.first?.commandTag == "COMMIT" { return .committed }
+      return .failed(PostgresError(.notCommitted, "a statement of the transaction had failed"))
     } catch {
       rollback(id)
-      throw error
+      return .failed(error)
     }
   }
 

@@ -109,11 +109,10 @@ extension PostgresClient {
       await pool.rollback(lease)
       return .failed(error, isCommitting: false)
     }
-    do {
-      try await pool.commit(lease)
-      return .committed(result)
-    } catch {
-      return .failed(error, isCommitting: true)
+    switch await pool.commit(lease) {
+    case .committed: return .committed(result)
+    case .lostBefore(let error): return .failed(error, isCommitting: false)
+    case .failed(let error): return .failed(error, isCommitting: true)
     }
   }
 

@@ -39,7 +39,7 @@ extension PostgresSuite {
         let start = ContinuousClock.now
         let error = await #expect(throws: PostgresError.self) { try await client.query("SELECT 1") }
         #expect(error?.kind == .poolExhausted)
-        #expect(ContinuousClock.now - start < .milliseconds(500))
+        #expect(ContinuousClock.now - start < .seconds(2))
         await client.shutdown()
       }
     }
@@ -54,7 +54,7 @@ extension PostgresSuite {
         }
         let taken = ContinuousClock.now - start
         #expect(error?.kind == .timeout)
-        #expect(taken >= .milliseconds(200) && taken < .milliseconds(700))
+        #expect(taken >= .milliseconds(200) && taken < .seconds(2))
         try await database.wait(for: 0, from: database.running("pg_sleep(30)"), on: other)
         #expect(try await database.client.query("SELECT 1").count == 1)
         await other.shutdown()
@@ -74,7 +74,7 @@ extension PostgresSuite {
         task.cancel()
         let result = await task.result
         #expect(throws: PostgresError.self) { try result.get() }
-        #expect(ContinuousClock.now - start < .milliseconds(500))
+        #expect(ContinuousClock.now - start < .seconds(2))
         try await database.wait(for: 0, from: database.running("pg_sleep(20)"), on: other)
         #expect(try await client.query("SELECT id FROM t").isEmpty)
         await other.shutdown()
@@ -101,6 +101,32 @@ extension PostgresSuite {
         }
         #expect(sum == 190)
         await other.shutdown()
+      }
+    }
+
+    @Test("Among many cancelled statements the others take effect exactly once")
+    func manyCancelled() async throws {
+      var limits = PostgresLimits()
+      limits.connectionsPerLoop = 2
+      limits.statementTimeout = .seconds(60)
+      limits.acquireTimeout = .seconds(60)
+      limits.cancelDelay = .zero
+      try await TestDatabase.run(limits: limits) { database in
+        let client = database.client
+        _ = try await client.query("CREATE TABLE t (id bigint PRIMARY KEY)")
+        let tasks = (0..<300).map { id in
+          Task { try await client.query("INSERT INTO t SELECT \(id) FROM pg_sleep(0.003)") }
+        }
+        for id in stride(from: 0, to: 300, by: 3) {
+          // Those before it have been answered, so the cancelled one runs or is about to.
+          if id > 0 { _ = await tasks[id - 1].result }
+          tasks[id].cancel()
+        }
+        for (id, task) in tasks.enumerated() where id % 3 != 0 {
+          await #expect(throws: Never.self) { try await task.value }
+        }
+        let rows = try await client.query("SELECT id FROM t WHERE id % 3 <> 0")
+        #expect(rows.count == 200)
       }
     }
 

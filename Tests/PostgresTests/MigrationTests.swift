@@ -68,6 +68,18 @@ extension PostgresSuite {
       }
     }
 
+    @Test("A migration with COPY is refused, not waited for")
+    func copy() async throws {
+      try await TestDatabase.run { database in
+        let copy = Migration(version: 2, name: "copy", sql: "COPY pet FROM STDIN")
+        let error = await #expect(throws: PostgresError.self) {
+          try await database.client.migrate(schema: database.schema, migrations: [create, copy])
+        }
+        #expect(error?.message.contains("COPY") == true)
+        try await database.client.migrate(schema: database.schema, migrations: [create])
+      }
+    }
+
     @Test("A migration that was changed after it ran is refused")
     func changed() async throws {
       try await TestDatabase.run { database in

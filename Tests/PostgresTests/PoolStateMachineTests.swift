@@ -72,6 +72,21 @@ struct PoolStateMachineTests {
     #expect(pool.leaseEnded(on: 1, now: start) == [.run(21, on: 1)])
   }
 
+  @Test("Units and transactions that wait for the same connection get it in their order")
+  func order() {
+    var pool = machine(connections: 1)
+    _ = pool.start()
+    _ = pool.opened(1, now: start)
+    #expect(pool.requestLease(1) == [.lease(1, on: 1)])
+    #expect(pool.waitShared(2) == [])
+    #expect(pool.requestLease(3) == [])
+    #expect(pool.waitShared(4) == [])
+    #expect(pool.leaseEnded(on: 1, now: start) == [.run(2, on: 1), .run(4, on: 1)])
+    #expect(pool.placeShared(now: start) == nil)
+    #expect(pool.unitFinished(on: 1, now: start) == [])
+    #expect(pool.unitFinished(on: 1, now: start) == [.lease(3, on: 1)])
+  }
+
   @Test("A waiter that gave up is passed over")
   func gaveUp() {
     var pool = machine(connections: 1)

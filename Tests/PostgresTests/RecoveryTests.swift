@@ -78,6 +78,26 @@ extension PostgresSuite {
       }
     }
 
+    @Test("A connection that ends between the last statement and COMMIT is such a one")
+    func beforeCommit() async throws {
+      try await TestDatabase.run { database in
+        let (client, other) = (database.client, try await database.otherClient())
+        _ = try await client.query("CREATE TABLE t (id bigint)")
+        var attempts = 0
+        try await client.transaction { transaction in
+          attempts = transaction.attempt
+          _ = try await transaction.query("INSERT INTO t VALUES (1)")
+          guard transaction.attempt == 1 else { return }
+          try await terminateAll(database, other)
+          // A statement of the pool's other connection: its loop has seen the end by then.
+          _ = try await client.query("SELECT 1", idempotent: true)
+        }
+        #expect(attempts == 2)
+        #expect(try await client.query("SELECT id FROM t").count == 1)
+        await other.shutdown()
+      }
+    }
+
     @Test("A server that refuses connections is unavailable within a second")
     func refused() async throws {
       try await TestDatabase.run { database in

@@ -7,7 +7,7 @@ extension RedisSuite {
   @Suite("Outages")
   struct OutageTests {
     /// Room for a busy machine above the time that was asked for.
-    private let slack: Duration = .milliseconds(300)
+    private let slack: Duration = .milliseconds(500)
 
     private func client(
       _ url: String,
