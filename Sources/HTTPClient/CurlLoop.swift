@@ -8,7 +8,7 @@ internal import EventLoop
 actor CurlLoop {
   nonisolated let loop: EventLoop
   private let configuration: HTTPClientConfiguration
-  private var multi: UnsafeMutableRawPointer?
+  private var multi: MultiHandle?
   private var watchers: [curl_socket_t: FDWatcher] = [:]
   private var timer: LoopTimer?
   private var transfers: [UnsafeMutableRawPointer: Transfer] = [:]
@@ -20,10 +20,6 @@ actor CurlLoop {
   init(loop: EventLoop, configuration: HTTPClientConfiguration) {
     self.loop = loop
     self.configuration = configuration
-  }
-
-  isolated deinit {
-    close()
   }
 
   // MARK: Requests
@@ -88,7 +84,8 @@ actor CurlLoop {
 
   private func add(_ transfer: Transfer) {
     transfers[transfer.easy] = transfer
-    guard let multi = startedMulti(), curl_multi_add_handle(multi, transfer.easy) == CURLM_OK
+    guard let multi = startedMulti(),
+      curl_multi_add_handle(multi.pointer, transfer.easy) == CURLM_OK
     else {
       transfers[transfer.easy] = nil
       return transfer.finish(.failure(HTTPClientError(.unreachable, "out of memory")))
@@ -103,7 +100,7 @@ actor CurlLoop {
 
   private func remove(_ transfer: Transfer) {
     transfers[transfer.easy] = nil
-    if let multi { curl_multi_remove_handle(multi, transfer.easy) }
+    if let multi { curl_multi_remove_handle(multi.pointer, transfer.easy) }
   }
 
   /// Ends everything; see ``HTTPClient/shutdown()``.
@@ -117,38 +114,31 @@ actor CurlLoop {
 
   // MARK: The library
 
-  private func startedMulti() -> UnsafeMutableRawPointer? {
+  private func startedMulti() -> MultiHandle? {
     if let multi { return multi }
-    guard CurlLibrary.isReady, let multi = curl_multi_init() else { return nil }
-    self.multi = multi
+    guard CurlLibrary.isReady, let multi = MultiHandle() else { return nil }
     let idle = configuration.idleConnections
     guard
-      ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, idle) == CURLM_OK,
+      ccurl_multi_set_long(multi.pointer, CURLMOPT_MAXCONNECTS, idle) == CURLM_OK,
       ccurl_multi_set_callbacks(
-        multi,
+        multi.pointer,
         Self.onSocket,
         Self.onTimer,
         Unmanaged.passUnretained(self).toOpaque()
       ) == CURLM_OK
-    else {
-      close()
-      return nil
-    }
+    else { return nil }
+    self.multi = multi
     return multi
   }
 
   private func close() {
-    guard let multi else { return }
-    self.multi = nil
-    // The library may not call into an object that is going away.
-    _ = ccurl_multi_set_callbacks(multi, nil, nil, nil)
     for watcher in watchers.values {
       watcher.close()
     }
     watchers = [:]
     timer?.cancel()
     timer = nil
-    curl_multi_cleanup(multi)
+    multi = nil
   }
 
   private static let onSocket: ccurl_socket_callback = { _, socket, what, user, _ in
@@ -209,14 +199,34 @@ actor CurlLoop {
   private func act(on socket: curl_socket_t, _ mask: Int32) {
     guard let multi else { return }
     var running: Int32 = 0
-    _ = curl_multi_socket_action(multi, socket, mask, &running)
+    _ = curl_multi_socket_action(multi.pointer, socket, mask, &running)
     var code = CURLE_OK
-    while let easy = ccurl_multi_next_done(multi, &code) {
+    while let easy = ccurl_multi_next_done(multi.pointer, &code) {
       guard let transfer = transfers[easy] else { continue }
       let result = transfer.result(code)
       remove(transfer)
       transfer.finish(result)
     }
+  }
+}
+
+/// Owns one `CURLM` with its kept connections.
+///
+/// Used by one ``CurlLoop``. May die on any thread, as then no transfer and no callback is left: a
+/// transfer under way keeps its loop's actor alive. An `isolated deinit` of the actor would never
+/// run when the loop has stopped before.
+final class MultiHandle {
+  let pointer: UnsafeMutableRawPointer
+
+  init?() {
+    guard let pointer = curl_multi_init() else { return nil }
+    self.pointer = pointer
+  }
+
+  deinit {
+    // The library may not call into an actor that is going away.
+    _ = ccurl_multi_set_callbacks(pointer, nil, nil, nil)
+    curl_multi_cleanup(pointer)
   }
 }
 
