@@ -149,7 +149,9 @@ let services: [Target] = [
     swiftSettings: strict),
   .executableTarget(
     name: "OneShotCtl",
-    dependencies: ["ServiceKit", "Postgres", "EventLoop", "HTTPClient", "HTTPCore", arguments],
+    dependencies: [
+      "ServiceKit", "Postgres", "EventLoop", "HTTPClient", "HTTPCore", "Net", arguments, log,
+    ],
     swiftSettings: strict),
   .executableTarget(
     name: "EchoServer", dependencies: ["EchoAPI", "RPC", "EventLoop", "Net", arguments],
