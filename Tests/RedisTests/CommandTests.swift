@@ -105,7 +105,8 @@ extension RedisSuite {
         #expect(info.contains(" db=3 "))
         let path = try await redis.client.command("CONFIG", "GET", "unixsocket").array?.last?.text
         guard let path, !path.isEmpty else { return }
-        try await TestRedis.run(url: "unix://\(path)?db=3") { other in
+        let login = url.contains("@") ? url.dropFirst(8).prefix { $0 != "@" } + "@" : ""
+        try await TestRedis.run(url: "unix://\(login)\(path)?db=3") { other in
           let info = try await other.client.command("CLIENT", "INFO").text ?? ""
           #expect(info.contains(" db=3 ") && info.contains(path))
         }
