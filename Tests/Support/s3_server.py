@@ -4,9 +4,9 @@ It verifies signatures, which most fakes do not. Makes its configuration, rings 
 temporary folder, starts the four servers on loopback, makes the bucket, prints one line of JSON
 with endpoint, region, bucket and keys, and serves until standard input ends.
 
-Needs Debian's swift-proxy, swift-account, swift-container and swift-object, and a file system with
-user attributes below TMPDIR. Run it with the interpreter that those packages belong to,
-/usr/bin/python3.
+Needs Debian's python3-swift alone (the packages of the single servers would also start them), run
+by the interpreter that it belongs to, /usr/bin/python3, and a file system with user attributes
+below TMPDIR.
 """
 
 import base64

@@ -11,7 +11,7 @@ packages=(
   libopencv-photo-dev opencv-data
   # tools of the build, the stack and the tests
   git pkg-config protobuf-compiler protobuf-c-compiler libprotobuf-dev openssl
-  postgresql redis-server python3-venv nghttp2-client jq curl
+  postgresql redis-server python3-venv python3-swift nghttp2-client jq curl
 )
 
 installed=$(dpkg-query -W -f='${db:Status-Abbrev}${Package}\n' "${packages[@]}" 2>/dev/null || true)
