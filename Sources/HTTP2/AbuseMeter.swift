@@ -22,6 +22,8 @@ package struct AbuseMeter: Sendable {
   private let limits: AbuseLimits
   private let maxOversizedBlocks: Int
   private var buckets: [AbuseKind: Bucket] = [:]
+  /// WINDOW_UPDATE frames that our data has called for: those are no abuse.
+  private var expectedWindowUpdates = 0
 
   package init(limits: AbuseLimits, maxOversizedBlocks: Int) {
     self.limits = limits
@@ -39,6 +41,19 @@ package struct AbuseMeter: Sendable {
     if allowed { bucket.tokens -= 1 }
     buckets[kind] = bucket
     return allowed
+  }
+
+  /// Notes one DATA frame of ours, which the peer may answer by WINDOW_UPDATE frames.
+  package mutating func didSendData() {
+    let expected = expectedWindowUpdates + limits.windowUpdatesPerData
+    expectedWindowUpdates = min(expected, limits.useless)
+  }
+
+  /// Takes one of the WINDOW_UPDATE frames that our data called for; false when there is none left.
+  package mutating func takeExpectedWindowUpdate() -> Bool {
+    guard expectedWindowUpdates > 0 else { return false }
+    expectedWindowUpdates -= 1
+    return true
   }
 
   private func capacity(of kind: AbuseKind) -> Int {

@@ -37,8 +37,11 @@ package struct AbuseLimits: Sendable {
   package var pings = 100
   /// DATA frames without bytes and without END_STREAM.
   package var emptyData = 100
-  /// PRIORITY, WINDOW_UPDATE and unknown frames.
+  /// PRIORITY and unknown frames, and WINDOW_UPDATE frames beyond those that our data called for.
   package var useless = 10_000
+  /// WINDOW_UPDATE frames that one DATA frame of ours calls for at most; gRPC's C core answers a
+  /// small reply with two.
+  package var windowUpdatesPerData = 10
   /// Time in which an empty bucket is full again.
   package var refill: Duration = .seconds(10)
 

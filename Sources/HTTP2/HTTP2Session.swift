@@ -178,6 +178,14 @@ package final class HTTP2Session {
     end(stream, HTTP2ErrorCode(rawValue: code) ?? .internalError)
   }
 
+  func didSendData() {
+    meter.didSendData()
+  }
+
+  func didReceiveWindowUpdate() {
+    if !meter.takeExpectedWindowUpdate() { count(.useless) }
+  }
+
   func didSendEnd(_ id: Int32) {
     guard let stream = stream(id), stream.resetsAfterEnd else { return }
     reset(stream, .noError)

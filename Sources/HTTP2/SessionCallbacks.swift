@@ -53,6 +53,7 @@ private func session(_ data: UnsafeMutableRawPointer?) -> HTTP2Session? {
 }
 
 private func didSend(_ frame: UnsafePointer<nghttp2_frame>, by session: HTTP2Session) {
+  if frame.pointee.hd.type == UInt8(NGHTTP2_DATA.rawValue) { session.didSendData() }
   guard session.role == .server else { return }
   if frame.pointee.hd.type == UInt8(NGHTTP2_RST_STREAM.rawValue) {
     // Other codes are our own decision; these the peer has provoked.
@@ -82,6 +83,7 @@ private func route(_ frame: UnsafePointer<nghttp2_frame>, to session: HTTP2Sessi
     let debug = UnsafeBufferPointer(start: goAway.opaque_data, count: goAway.opaque_data_len)
     session.didReceiveGoAway(
       goAway.last_stream_id, goAway.error_code, String(decoding: debug, as: UTF8.self))
+  case NGHTTP2_WINDOW_UPDATE.rawValue: session.didReceiveWindowUpdate()
   default: session.count(.useless)
   }
 }

@@ -30,6 +30,22 @@ import Testing
     #expect(answers == [true, true, false])
   }
 
+  @Test("Our data calls for window updates, up to a limit")
+  func windowUpdates() {
+    var limits = AbuseLimits()
+    limits.windowUpdatesPerData = 2
+    limits.useless = 5
+    var meter = AbuseMeter(limits: limits, maxOversizedBlocks: 3)
+    let before = meter.takeExpectedWindowUpdate()
+    #expect(!before)
+    meter.didSendData()
+    let afterOne = (0..<3).map { _ in meter.takeExpectedWindowUpdate() }
+    #expect(afterOne == [true, true, false])
+    for _ in 0..<10 { meter.didSendData() }
+    let afterMany = (0..<6).filter { _ in meter.takeExpectedWindowUpdate() }
+    #expect(afterMany.count == 5)
+  }
+
   @Test("Kinds do not share a bucket")
   func independent() {
     var limits = AbuseLimits()
