@@ -66,6 +66,8 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     try check("uv_prepare_start", uv_prepare_start(prepare) { loop(of: $0)?.finishTurn() })
   }
 
+  deinit { readBuffer.deallocate() }
+
   // MARK: Life
 
   /// The loop whose thread runs this code, or nil.
