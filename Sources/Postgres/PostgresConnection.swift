@@ -40,6 +40,8 @@ final class PostgresConnection {
   private var script: UnitOfWork?
   private var scriptError: PostgresError?
 
+  /// Set by the owner, stopped as soon as the connection is open or closed.
+  var connectTimer: LoopTimer?
   /// Used by the owner to keep track of cancel requests.
   var cancellation = CancelState()
 
@@ -94,6 +96,7 @@ final class PostgresConnection {
       }
       state = .open
       hasOpened = true
+      connectTimer?.cancel()
       watch(.readable, owner: owner)
       if isOpen { owner.connectionOpened(self) }
     default: fail(.unavailable, owner: owner)
@@ -332,6 +335,7 @@ final class PostgresConnection {
   func close() -> [UnitOfWork] {
     guard state != .closed else { return [] }
     state = .closed
+    connectTimer?.cancel()
     watcher?.close()
     watcher = nil
     let units = units

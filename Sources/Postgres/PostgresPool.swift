@@ -191,9 +191,8 @@ actor PostgresPool {
       parameters: parameters,
       preparedStatements: limits.preparedStatements
     )
-    _ = loop.schedule(after: limits.connectTimeout) { [weak self, weak connection] in
-      guard let self, let connection, !connection.hasOpened else { return }
-      self.assumeIsolated { $0.connectTimedOut(id) }
+    connection.connectTimer = loop.schedule(after: limits.connectTimeout) { [weak self] in
+      self?.assumeIsolated { $0.connectTimedOut(id) }
     }
     return connection
   }
