@@ -55,10 +55,16 @@ enum HeaderRules {
 /// What a client says it can read (RFC 9110 §12.5.1).
 struct AcceptRule: Sendable {
   private let ranges: [String]
-  private let isGiven: Bool
+  /// The client says nothing, or that it reads anything.
+  private let isOpen: Bool
 
   init(_ headers: HTTPHeaders) {
-    isGiven = headers.contains("accept")
+    let first = headers.valueBytes("accept")
+    isOpen = first?.elementsEqual("*/*".utf8) ?? true
+    guard !isOpen || headers.count(of: "accept") > 1 else {
+      ranges = []
+      return
+    }
     ranges = headers.values("accept").flatMap { $0.split(separator: ",") }.compactMap { range in
       let parts = range.lowercased().split(separator: ";").map { $0.filter { $0 != " " } }
       let isRefused = parts.dropFirst().contains { ["q=0", "q=0.0", "q=0.00"].contains($0) }
@@ -68,7 +74,7 @@ struct AcceptRule: Sendable {
 
   /// Whether the client reads `type`, `application/json` say; a client that says nothing does.
   func allows(_ type: String) -> Bool {
-    guard isGiven else { return true }
+    if isOpen { return true }
     let family = type.prefix { $0 != "/" } + "/*"
     return ranges.contains { $0 == type || $0 == "*/*" || $0 == family }
   }

@@ -17,15 +17,9 @@ enum RateLimitFilter {
     for policy in policies {
       for subject in policy.subjects {
         guard let name = self.name(of: subject, address, token, account) else { continue }
-        for window in policy.windows {
-          let isOnly = policy.windows.count == 1
-          buckets.append(
-            RateBucket(
-              key: "rate:\(policy.name):\(window.seconds):\(name)",
-              policy: isOnly ? policy.name : "\(policy.name).\(window.seconds)s",
-              window: window
-            )
-          )
+        for limit in policy.limits {
+          let key = limit.keyPrefix + name
+          buckets.append(RateBucket(key: key, policy: limit.label, window: limit.window))
         }
       }
     }

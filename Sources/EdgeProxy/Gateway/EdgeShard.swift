@@ -22,7 +22,7 @@ actor EdgeShard {
 
   let parser: JSONParser
   var tokens: TokenVerifier
-  private var random = SystemRandomNumberGenerator()
+  private var random = FastRandom()
   private var http1: [ObjectIdentifier: HTTP1Connection] = [:]
   private var http2: [ObjectIdentifier: HTTP2Connection] = [:]
   /// Connections of which nothing is known yet, and when they must have said something.

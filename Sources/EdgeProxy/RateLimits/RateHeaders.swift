@@ -10,16 +10,16 @@ enum RateHeaders {
     guard let tightest = decision.tightest else { return }
     var policy = ""
     var state = ""
-    var names: Set<String> = []
-    for entry in decision.states where names.insert(entry.bucket.policy).inserted {
-      let window = entry.bucket.window
+    for (index, entry) in decision.states.enumerated()
+    where isShown(entry, at: index, decision.states) {
       if !policy.isEmpty {
         policy += ", "
         state += ", "
       }
-      let seconds = seconds(entry, decision)
-      policy += "\"\(entry.bucket.policy)\";q=\(window.limit);w=\(window.seconds)"
-      state += "\"\(entry.bucket.policy)\";r=\(entry.remaining);t=\(seconds)"
+      policy += item(entry.bucket.policy, "q", entry.bucket.window.limit)
+      policy += ";w=" + String(entry.bucket.window.seconds)
+      state += item(entry.bucket.policy, "r", entry.remaining)
+      state += ";t=" + String(seconds(entry, decision))
     }
     headers.append("ratelimit-policy", policy)
     headers.append("ratelimit", state)
@@ -27,6 +27,20 @@ enum RateHeaders {
     headers.append("x-ratelimit-remaining", String(tightest.remaining))
     let reset = unixSeconds + Int64(seconds(tightest, decision))
     headers.append("x-ratelimit-reset", String(reset))
+  }
+
+  /// Of several buckets of one policy (by address and by account) the tightest is shown.
+  private static func isShown(_ state: RateState, at index: Int, _ all: [RateState]) -> Bool {
+    for (other, candidate) in all.enumerated()
+    where other != index && candidate.bucket.policy == state.bucket.policy {
+      let isTighter = candidate.remaining < state.remaining
+      if isTighter || (candidate.remaining == state.remaining && other < index) { return false }
+    }
+    return true
+  }
+
+  private static func item(_ name: String, _ parameter: String, _ value: Int) -> String {
+    "\"" + name + "\";" + parameter + "=" + String(value)
   }
 
   /// Whole seconds of a refusal's `Retry-After`.

@@ -24,12 +24,37 @@ struct RatePolicy: Sendable, Equatable {
     case refuse
   }
 
+  /// One window with the names that belong to it.
+  struct Limit: Sendable, Equatable {
+    let window: Window
+    /// Name in the `RateLimit` headers: the policy's, with the window where there are several.
+    let label: String
+    /// Beginning of the bucket's key; the subject's name follows.
+    let keyPrefix: String
+  }
+
   /// `jobs.create`.
   let name: String
-  /// All of them hold at once; none: unlimited.
-  let windows: [Window]
   let subjects: [Subject]
-  var fallback = Fallback.local
+  let fallback: Fallback
+  /// All of them hold at once; none: unlimited.
+  let limits: [Limit]
+
+  init(name: String, windows: [Window], subjects: [Subject], fallback: Fallback = .local) {
+    self.name = name
+    self.subjects = subjects
+    self.fallback = fallback
+    limits = windows.map { window in
+      Limit(
+        window: window,
+        label: windows.count == 1 ? name : "\(name).\(window.seconds)s",
+        keyPrefix: "rate:\(name):\(window.seconds):"
+      )
+    }
+  }
+
+  /// The windows alone.
+  var windows: [Window] { limits.map(\.window) }
 }
 
 /// The policies of the API by name: the defaults, and what the configuration changes.

@@ -101,14 +101,14 @@ struct EventStreamTests {
       #expect(reply.status == 200)
       #expect(reply.body.contains("\n\n:\n\n"))
       #expect(!reply.body.contains("event: error"))
-      #expect(start.duration(to: .now) < .seconds(8))
+      #expect(start.duration(to: .now) < .seconds(20))
     }
   }
 
   @Test("A stream without a message soon begins its answer")
   func quiet() async throws {
     try await EdgeFixture.run { edge in
-      let token = try await edge.mint.token { $0.exp = Int(Date().timeIntervalSince1970) + 3 }
+      let token = try await edge.mint.token { $0.exp = Int(Date().timeIntervalSince1970) + 30 }
       let text =
         "GET /api/v1/jobs/endless/events HTTP/1.1\r\nhost: x\r\nlast-event-id: 3\r\n"
         + "authorization: Bearer \(token)\r\n\r\n"
@@ -117,7 +117,7 @@ struct EventStreamTests {
         String(decoding: $0, as: UTF8.self).contains("retry: 3000")
       }
       #expect(String(decoding: bytes, as: UTF8.self).hasPrefix("HTTP/1.1 200 OK"))
-      #expect(start.duration(to: .now) < .seconds(3))
+      #expect(start.duration(to: .now) < .seconds(9))
     }
   }
 }
