@@ -2,7 +2,7 @@
 # The recipes are short on purpose: the work is in deploy/scripts/, each script says what it does.
 
 SCRIPTS := deploy/scripts
-SWIFT_FILES = git ls-files '*.swift' | grep -v /Generated/
+SWIFT_FILES = git ls-files '*.swift' | grep -vE '/Generated/|^Tests/Protos/'
 .DEFAULT_GOAL := help
 .PHONY: help deps certs build release demo test test-unit test-e2e up down logs status clean \
   generate lint format bench-smoke bench-rpc

@@ -20,10 +20,14 @@ let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metri
 let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let lifecycle: Target.Dependency = .product(
-  name: "ServiceLifecycle", package: "swift-service-lifecycle")
+  name: "ServiceLifecycle",
+  package: "swift-service-lifecycle"
+)
 let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let arguments: Target.Dependency = .product(
-  name: "ArgumentParser", package: "swift-argument-parser")
+  name: "ArgumentParser",
+  package: "swift-argument-parser"
+)
 
 /// A module of ours.
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -41,13 +45,17 @@ func service(
     dependencies: ["ServiceKit", "OneShotAPI", "RPC", "EventLoop", "Protobuf", log, metrics]
       + dependencies,
     resources: resources,
-    swiftSettings: strict)
+    swiftSettings: strict
+  )
 }
 
 /// The tests of one module.
 func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .testTarget(
-    name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, swiftSettings: strict)
+    name: "\(name)Tests",
+    dependencies: [.byName(name: name)] + dependencies,
+    swiftSettings: strict
+  )
 }
 
 /// C libraries, each behind a module map and the shim that Swift needs.
@@ -67,8 +75,10 @@ let cLibraries: [Target] = [
   .target(name: "CChildProcess", cSettings: strictC),
   .target(name: "CLlhttp", cSettings: strictC + [.define("LLHTTP_STRICT_MODE", to: "1")]),
   .target(
-    name: "CSimdjson", cxxSettings: [.treatAllWarnings(as: .error)],
-    linkerSettings: [.linkedLibrary("simdjson")]),
+    name: "CSimdjson",
+    cxxSettings: [.treatAllWarnings(as: .error)],
+    linkerSettings: [.linkedLibrary("simdjson")]
+  ),
   .target(
     name: "COpenCV",
     // Debian's headers are in a folder of their own and come without a pkg-config file. Loops over
@@ -78,7 +88,8 @@ let cLibraries: [Target] = [
     ],
     linkerSettings: ["core", "imgproc", "objdetect", "photo"].map {
       .linkedLibrary("opencv_\($0)")
-    }),
+    }
+  ),
 ]
 
 /// What protoc-gen-c has made of the schema.
@@ -91,11 +102,17 @@ let generatedC: [Target] =
 /// Every kind of field, for tests only.
 let testProtos: [Target] = [
   .target(
-    name: "CTestProtos", dependencies: ["CProtobufC", "CProtobufWellKnown"],
-    path: "Tests/Protos/CTestProtos", cSettings: strictC),
+    name: "CTestProtos",
+    dependencies: ["CProtobufC", "CProtobufWellKnown"],
+    path: "Tests/Protos/CTestProtos",
+    cSettings: strictC
+  ),
   .target(
-    name: "TestProtos", dependencies: ["Protobuf", "CTestProtos"],
-    path: "Tests/Protos/TestProtos", swiftSettings: strict),
+    name: "TestProtos",
+    dependencies: ["Protobuf", "CTestProtos"],
+    path: "Tests/Protos/TestProtos",
+    swiftSettings: strict
+  ),
 ]
 
 let modules: [Target] = [
@@ -121,41 +138,53 @@ let modules: [Target] = [
     [
       "EventLoop", "Net", "HTTPCore", "HTTP1", "HTTPClient", "ObjectStore", "Protobuf", "RPC",
       "Postgres", "Redis", log, metrics, coreMetrics, lifecycle,
-    ]),
+    ]
+  ),
 ]
 
 let services: [Target] = [
   service(
-    "AuthSvc", ["Postgres", "Redis", "CCrypt", crypto, jwt],
-    resources: [.embedInCode("Migrations")]),
+    "AuthSvc",
+    ["Postgres", "Redis", "CCrypt", crypto, jwt],
+    resources: [.embedInCode("Migrations")]
+  ),
   service("BillingSvc", ["Postgres"], resources: [.embedInCode("Migrations")]),
   service(
-    "JobSvc", ["Postgres", "Redis", "ObjectStore", "HTTPClient", crypto],
-    resources: [.embedInCode("Migrations")]),
+    "JobSvc",
+    ["Postgres", "Redis", "ObjectStore", "HTTPClient", crypto],
+    resources: [.embedInCode("Migrations")]
+  ),
   service(
     "GPUGateway",
     [
       "Postgres", "ObjectStore", "HTTPClient", "HTTPCore", "MediaProtocol", "CChildProcess", crypto,
     ],
-    resources: [.embedInCode("Migrations")]),
+    resources: [.embedInCode("Migrations")]
+  ),
   service(
     "EdgeProxy",
     [
       "HTTPCore", "HTTP1", "HTTP2", "HTTPClient", "Net", "Redis", "JSON", "ProtobufJSON",
       "ObjectStore", crypto, jwt,
-    ]),
+    ]
+  ),
   .executableTarget(
-    name: "MediaWorker", dependencies: ["Media", "MediaProtocol", "CSandbox"],
-    swiftSettings: strict),
+    name: "MediaWorker",
+    dependencies: ["Media", "MediaProtocol", "CSandbox"],
+    swiftSettings: strict
+  ),
   .executableTarget(
     name: "OneShotCtl",
     dependencies: [
       "ServiceKit", "Postgres", "EventLoop", "HTTPClient", "HTTPCore", "Net", arguments, log,
     ],
-    swiftSettings: strict),
+    swiftSettings: strict
+  ),
   .executableTarget(
-    name: "EchoServer", dependencies: ["EchoAPI", "RPC", "EventLoop", "Net", arguments],
-    swiftSettings: strict),
+    name: "EchoServer",
+    dependencies: ["EchoAPI", "RPC", "EventLoop", "Net", arguments],
+    swiftSettings: strict
+  ),
 ]
 
 let moduleTests: [Target] = [
@@ -170,7 +199,9 @@ let moduleTests: [Target] = [
   tests("Redis", ["EventLoop", log]),
   tests("ObjectStore", ["EventLoop", "HTTPClient", crypto]),
   tests(
-    "ServiceKit", ["EventLoop", "Net", "RPC", "Protobuf", log, metrics, coreMetrics]),
+    "ServiceKit",
+    ["EventLoop", "Net", "RPC", "Protobuf", log, metrics, coreMetrics]
+  ),
   tests("MediaProtocol"),
   tests("Media", ["MediaProtocol"]),
   tests("MediaWorker", ["MediaProtocol"]),
@@ -179,27 +210,31 @@ let moduleTests: [Target] = [
 let serviceTests: [Target] = [
   tests(
     "AuthSvc",
-    ["EventLoop", "HTTP2", "OneShotAPI", "Postgres", "RPC", "ServiceKit", log, jwt, crypto]),
+    ["EventLoop", "HTTP2", "OneShotAPI", "Postgres", "RPC", "ServiceKit", log, jwt, crypto]
+  ),
   tests("BillingSvc", ["EventLoop", "HTTP2", "OneShotAPI", "Postgres", "RPC", "ServiceKit", log]),
   tests(
     "JobSvc",
     [
       "EventLoop", "Net", "ObjectStore", "OneShotAPI", "Postgres", "Protobuf", "Redis", "RPC",
       "ServiceKit", log,
-    ]),
+    ]
+  ),
   tests(
     "GPUGateway",
     [
       "EventLoop", "HTTPClient", "MediaProtocol", "Net", "ObjectStore", "OneShotAPI", "Postgres",
       "Protobuf", "RPC", "ServiceKit", log,
-    ]),
+    ]
+  ),
   tests(
     "EdgeProxy",
     [
       "EchoAPI", "EventLoop", "HTTP1", "HTTP2", "HTTPClient", "HTTPCore", "JSON", "Net",
       "ObjectStore", "OneShotAPI", "Protobuf", "ProtobufJSON", "Redis", "RPC", "ServiceKit",
       crypto, jwt, log,
-    ]),
+    ]
+  ),
 ]
 
 let package = Package(

@@ -26,7 +26,8 @@ struct EchoHandler: Echo.EchoServiceHandler {
         .with {
           $0.payload = request.payload
           $0.index = index
-        })
+        }
+      )
     }
     try fail(request.failCode)
   }
@@ -53,7 +54,8 @@ struct EchoHandler: Echo.EchoServiceHandler {
         .with {
           $0.payload = request.payload
           $0.text = request.text
-        })
+        }
+      )
     }
   }
 

@@ -9,7 +9,8 @@ internal import RPC
 struct EchoServer: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "EchoServer",
-    abstract: "A server of the echo service: clear text, or mutual TLS when certificates are given.")
+    abstract: "A server of the echo service: clear text, or mutual TLS when certificates are given."
+  )
 
   @Option(help: "Port on 127.0.0.1; 0 lets the kernel choose.")
   var port: UInt16 = 0
@@ -29,7 +30,9 @@ struct EchoServer: AsyncParsableCommand {
   func run() async throws {
     let group = try EventLoopGroup(count: loops)
     var configuration = RPCServer.Configuration(
-      endpoint: .host("127.0.0.1", port: port), tls: try tls())
+      endpoint: .host("127.0.0.1", port: port),
+      tls: try tls()
+    )
     // A benchmark opens as many streams as it likes.
     configuration.limits.http2.maxConcurrentStreams = 10_000
     var registry = MethodRegistry()
@@ -45,7 +48,8 @@ struct EchoServer: AsyncParsableCommand {
   private func tls() throws -> TLSContext? {
     guard let certificate, let key, let authority else { return nil }
     return try TLSContext(
-      .mutual(.server, certificateFile: certificate, keyFile: key, authorityFile: authority))
+      .mutual(.server, certificateFile: certificate, keyFile: key, authorityFile: authority)
+    )
   }
 
   /// The process ends by a signal.

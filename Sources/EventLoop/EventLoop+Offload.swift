@@ -21,7 +21,8 @@ extension EventLoop {
     let request = UnsafeMutablePointer<uv_work_t>.allocate(capacity: 1)
     request.pointee.data = Unmanaged.passRetained(box).toOpaque()
     uv_queue_work(
-      uv, request,
+      uv,
+      request,
       { request in
         guard let data = request?.pointee.data else { return }
         Unmanaged<OffloadedWork>.fromOpaque(data).takeUnretainedValue().run()
@@ -30,7 +31,8 @@ extension EventLoop {
         guard let request, let data = request.pointee.data else { return }
         Unmanaged<OffloadedWork>.fromOpaque(data).takeRetainedValue().complete()
         request.deallocate()
-      })
+      }
+    )
   }
 }
 

@@ -29,14 +29,17 @@ extension EventLoop {
     let waiter = ResolveWaiter(done)
     request.pointee.data = Unmanaged.passRetained(waiter).toOpaque()
     let code = cuv_resolve(
-      uv, request,
+      uv,
+      request,
       { request, status, answer in
         guard let request, let data = request.pointee.data else { return }
         let waiter = Unmanaged<ResolveWaiter>.fromOpaque(data).takeRetainedValue()
         waiter.finish(status: status, answer: UnsafeRawPointer(answer))
         uv_freeaddrinfo(answer)
         request.deallocate()
-      }, host)
+      },
+      host
+    )
     guard code != 0 else { return }
     Unmanaged.passUnretained(waiter).release()
     request.deallocate()

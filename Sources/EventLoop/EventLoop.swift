@@ -29,10 +29,13 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
   private var spare: [UnownedJob] = []
   private var dirty: [any TurnFlushable] = []
   private var isIdling = false
-  /// Scratch space for one read, shared by every connection of the loop. Loop only: its contents
-  /// are the next reader's as soon as the current callback returns.
+  /// Scratch space for one read, shared by every connection of the loop.
+  ///
+  /// Loop only: its contents are the next reader's as soon as the current callback returns.
   package let readBuffer = UnsafeMutableRawBufferPointer.allocate(
-    byteCount: EventLoop.readBufferBytes, alignment: 16)
+    byteCount: EventLoop.readBufferBytes,
+    alignment: 16
+  )
   /// Bytes taken from a socket at once.
   private static let readBufferBytes = 64 * 1_024
   /// Timer handles out of use, kept to spare an allocation for each deadline.
@@ -103,13 +106,17 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
           let loop = Unmanaged<EventLoop>.fromOpaque(argument)
           loop.takeUnretainedValue().runThread()
           loop.release()
-        }, this)
+        },
+        this
+      )
       precondition(code == 0, "uv_thread_create: out of threads")
       thread = id
     }
   }
 
-  /// Stops the loop after its current turn and waits for its thread. Not from the loop itself.
+  /// Stops the loop after its current turn and waits for its thread.
+  ///
+  /// Not from the loop itself.
   package func stop() {
     precondition(!isCurrent, "a loop cannot wait for its own end")
     remote.withLock { $0.isStopping = true }
@@ -152,7 +159,9 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     if mustWake { uv_async_send(wakeUp) }
   }
 
-  /// Calls `target.flush()` once when the jobs of this turn are done. Loop only.
+  /// Calls `target.flush()` once when the jobs of this turn are done.
+  ///
+  /// Loop only.
   ///
   /// The target itself remembers that it is queued; the loop does not look for duplicates.
   package func enqueueFlush(_ target: any TurnFlushable) {

@@ -41,7 +41,9 @@ package final class EventLoopGroup: Sendable {
     return current
   }
 
-  /// Stops every loop and waits for their threads. Not from a loop.
+  /// Stops every loop and waits for their threads.
+  ///
+  /// Not from a loop.
   package func stop() {
     for loop in loops { loop.stop() }
   }

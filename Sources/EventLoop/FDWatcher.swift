@@ -11,7 +11,9 @@ package struct FDEvents: OptionSet, Sendable {
   package static let writable = FDEvents(rawValue: 2)
 }
 
-/// Watches one descriptor for readiness. Loop only, not `Sendable`.
+/// Watches one descriptor for readiness.
+///
+/// Loop only, not `Sendable`.
 ///
 /// One watcher a descriptor; close the watcher before the descriptor. The watcher keeps itself alive
 /// until `close()`. An error of the socket is delivered as readable **and** writable, so that the
@@ -75,7 +77,9 @@ package final class FDWatcher {
 }
 
 extension EventLoop {
-  /// Watches `descriptor`, which stays the caller's, for `events`. Loop only.
+  /// Watches `descriptor`, which stays the caller's, for `events`.
+  ///
+  /// Loop only.
   package func watch(
     _ descriptor: Int32,
     for events: FDEvents,

@@ -1,6 +1,8 @@
 internal import CUV
 
-/// A one-shot timer of a loop. Loop only, not `Sendable`.
+/// A one-shot timer of a loop.
+///
+/// Loop only, not `Sendable`.
 ///
 /// It keeps itself alive until it fires or is cancelled.
 package final class LoopTimer {
@@ -32,7 +34,10 @@ package final class LoopTimer {
       { handle in
         guard let data = handle?.pointee.data else { return }
         Unmanaged<LoopTimer>.fromOpaque(data).takeUnretainedValue().fire()
-      }, milliseconds, 0)
+      },
+      milliseconds,
+      0
+    )
   }
 
   private func fire() {
@@ -53,7 +58,9 @@ package final class LoopTimer {
 }
 
 extension EventLoop {
-  /// Runs `work` once after `delay`, rounded up to whole milliseconds. Loop only.
+  /// Runs `work` once after `delay`, rounded up to whole milliseconds.
+  ///
+  /// Loop only.
   package func schedule(after delay: Duration, _ work: @escaping () -> Void) -> LoopTimer {
     preconditionCurrent()
     let timer = LoopTimer(loop: self, work: work)

@@ -1,9 +1,15 @@
 internal import CNghttp2
 
 extension HTTP2Session {
-  /// Opens a stream with a request. Client only.
+  /// Opens a stream with a request.
   ///
-  /// - Parameter endStream: The request has no body.
+  /// Client only.
+  ///
+  /// - Parameters:
+  ///   - headers: Pseudo fields first.
+  ///   - endStream: The request has no body.
+  ///   - handler: Told what comes back.
+  /// - Returns: The stream, which takes the body.
   /// - Throws: ``HTTP2Error/closing`` when the connection takes no new streams.
   package func submitRequest(
     _ headers: HeaderBlock,
@@ -26,8 +32,9 @@ extension HTTP2Session {
     return stream
   }
 
-  /// Answers a request. With `endStream` that is all; else data and the end follow by `send` and
-  /// `finish`.
+  /// Answers a request.
+  ///
+  /// With `endStream` that is all; else data and the end follow by `send` and `finish`.
   package func submitResponse(_ stream: HTTP2Stream, _ headers: HeaderBlock, endStream: Bool) {
     guard !stream.isClosed else { return }
     headers.withNativeFields { fields in
@@ -63,7 +70,11 @@ extension HTTP2Session {
   package func reset(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
     guard !stream.isClosed else { return }
     nghttp2_submit_rst_stream(
-      pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, code.rawValue)
+      pointer,
+      UInt8(NGHTTP2_FLAG_NONE.rawValue),
+      stream.id,
+      code.rawValue
+    )
   }
 
   /// Gives the peer back `count` bytes of the stream's and the connection's window.
@@ -88,14 +99,21 @@ extension HTTP2Session {
   /// Final GOAWAY: streams that came until now are finished, later ones are not processed.
   package func goAway(_ code: HTTP2ErrorCode = .noError) {
     nghttp2_submit_goaway(
-      pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue),
-      nghttp2_session_get_last_proc_stream_id(pointer), code.rawValue, nil, 0)
+      pointer,
+      UInt8(NGHTTP2_FLAG_NONE.rawValue),
+      nghttp2_session_get_last_proc_stream_id(pointer),
+      code.rawValue,
+      nil,
+      0
+    )
   }
 
   /// Whether a new stream would start at once: the peer's limit is not reached.
   package var canOpenStream: Bool {
     let limit = nghttp2_session_get_remote_settings(
-      pointer, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
+      pointer,
+      NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS
+    )
     return openStreams < Int(limit) && nghttp2_session_check_request_allowed(pointer) != 0
   }
 
@@ -114,7 +132,10 @@ extension HTTP2Session {
       let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
       let session = Unmanaged<HTTP2Session>.fromOpaque(data).takeUnretainedValue()
       return session.produce(
-        stream, into: UnsafeMutableRawBufferPointer(start: buffer, count: count), flags)
+        stream,
+        into: UnsafeMutableRawBufferPointer(start: buffer, count: count),
+        flags
+      )
     }
     return provider
   }
@@ -150,7 +171,12 @@ extension HeaderBlock {
       for index in 0..<count {
         withField(at: index) { name, value in
           native[index] = cnghttp2_field(
-            name.baseAddress, name.count, value.baseAddress, value.count, 0)
+            name.baseAddress,
+            name.count,
+            value.baseAddress,
+            value.count,
+            0
+          )
         }
       }
       return body(UnsafeBufferPointer(rebasing: native[..<count]))

@@ -18,7 +18,9 @@ package final class HTTP2Session {
   /// Called when the peer goes away: streams above `lastStreamID` were not processed.
   package var onGoAway: ((_ lastStreamID: Int32, _ code: UInt32, _ debug: String) -> Void)?
 
-  /// Streams that are open or half open; each knows its place here. The library holds them unretained.
+  /// Streams that are open or half open; each knows its place here.
+  ///
+  /// The library holds them unretained.
   private var active: [HTTP2Stream] = []
   /// Whether the peer's first SETTINGS frame has come.
   package private(set) var didReceiveSettings = false
@@ -35,7 +37,9 @@ package final class HTTP2Session {
     self.role = role
     self.limits = limits
     meter = AbuseMeter(
-      limits: limits.abuse, maxOversizedBlocks: limits.maxOversizedHeaderBlocks)
+      limits: limits.abuse,
+      maxOversizedBlocks: limits.maxOversizedHeaderBlocks
+    )
     let options = try SessionOptions()
     let callbacks = try SessionCallbacks()
     let this = Unmanaged.passUnretained(self).toOpaque()
@@ -60,11 +64,17 @@ package final class HTTP2Session {
     }
     try check(
       "nghttp2_submit_settings",
-      nghttp2_submit_settings(pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), entries, entries.count))
+      nghttp2_submit_settings(pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), entries, entries.count)
+    )
     try check(
       "nghttp2_session_set_local_window_size",
       nghttp2_session_set_local_window_size(
-        pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), 0, limits.connectionWindow))
+        pointer,
+        UInt8(NGHTTP2_FLAG_NONE.rawValue),
+        0,
+        limits.connectionWindow
+      )
+    )
   }
 
   // MARK: Driving
@@ -212,8 +222,9 @@ package final class HTTP2Session {
 
   // MARK: Streams
 
-  /// Keeps a stream until it closes. A server's is made known to the library here, a client's with
-  /// its request.
+  /// Keeps a stream until it closes.
+  ///
+  /// A server's is made known to the library here, a client's with its request.
   func adopt(_ stream: HTTP2Stream) {
     stream.slot = active.count
     active.append(stream)

@@ -18,7 +18,9 @@ package protocol HTTP2StreamHandler: AnyObject {
   func stream(_ stream: HTTP2Stream, didClose code: HTTP2ErrorCode)
 }
 
-/// One stream of a session. Used where its session is used.
+/// One stream of a session.
+///
+/// Used where its session is used.
 package final class HTTP2Stream {
   /// Stream identifier; odd for those that the client opened.
   package internal(set) var id: Int32

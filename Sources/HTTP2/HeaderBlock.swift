@@ -28,13 +28,18 @@ package struct HeaderBlock: Sendable {
   }
 
   /// Adds a field at the end.
-  package mutating func append(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
+  package mutating func append(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>)
+  {
     let start = bytes.count
     bytes.append(contentsOf: name)
     bytes.append(contentsOf: value)
     fields.append(
       Field(
-        nameStart: Int32(start), valueStart: Int32(start + name.count), end: Int32(bytes.count)))
+        nameStart: Int32(start),
+        valueStart: Int32(start + name.count),
+        end: Int32(bytes.count)
+      )
+    )
   }
 
   /// Adds a field at the end.
@@ -53,10 +58,12 @@ package struct HeaderBlock: Sendable {
       let wanted = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
       for field in fields {
         let found = UnsafeBufferPointer(
-          rebasing: bytes[Int(field.nameStart)..<Int(field.valueStart)])
+          rebasing: bytes[Int(field.nameStart)..<Int(field.valueStart)]
+        )
         guard found.count == wanted.count, found.elementsEqual(wanted) else { continue }
         return body(
-          UnsafeBufferPointer(rebasing: bytes[Int(field.valueStart)..<Int(field.end)]))
+          UnsafeBufferPointer(rebasing: bytes[Int(field.valueStart)..<Int(field.end)])
+        )
       }
       return nil
     }
@@ -76,7 +83,9 @@ package struct HeaderBlock: Sendable {
   /// The name of field `index`.
   package func name(at index: Int) -> String {
     String(
-      decoding: bytes[Int(fields[index].nameStart)..<Int(fields[index].valueStart)], as: UTF8.self)
+      decoding: bytes[Int(fields[index].nameStart)..<Int(fields[index].valueStart)],
+      as: UTF8.self
+    )
   }
 
   /// The value of field `index`.
@@ -93,7 +102,8 @@ package struct HeaderBlock: Sendable {
       let field = fields[index]
       return body(
         UnsafeBufferPointer(rebasing: bytes[Int(field.nameStart)..<Int(field.valueStart)]),
-        UnsafeBufferPointer(rebasing: bytes[Int(field.valueStart)..<Int(field.end)]))
+        UnsafeBufferPointer(rebasing: bytes[Int(field.valueStart)..<Int(field.end)])
+      )
     }
   }
 }

@@ -17,11 +17,20 @@ struct SessionCallbacks: ~Copyable {
       return 0
     }
     nghttp2_session_callbacks_set_on_header_callback(raw) {
-      _, frame, name, nameCount, value, valueCount, _, data in
+      _,
+      frame,
+      name,
+      nameCount,
+      value,
+      valueCount,
+      _,
+      data in
       guard let frame, let session = session(data) else { return 0 }
       session.didReceiveField(
-        frame.pointee.hd.stream_id, UnsafeBufferPointer(start: name, count: nameCount),
-        UnsafeBufferPointer(start: value, count: valueCount))
+        frame.pointee.hd.stream_id,
+        UnsafeBufferPointer(start: name, count: nameCount),
+        UnsafeBufferPointer(start: value, count: valueCount)
+      )
       return 0
     }
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(raw) { _, _, id, bytes, count, data in
@@ -82,7 +91,10 @@ private func route(_ frame: UnsafePointer<nghttp2_frame>, to session: HTTP2Sessi
     let goAway = frame.pointee.goaway
     let debug = UnsafeBufferPointer(start: goAway.opaque_data, count: goAway.opaque_data_len)
     session.didReceiveGoAway(
-      goAway.last_stream_id, goAway.error_code, String(decoding: debug, as: UTF8.self))
+      goAway.last_stream_id,
+      goAway.error_code,
+      String(decoding: debug, as: UTF8.self)
+    )
   case NGHTTP2_WINDOW_UPDATE.rawValue: session.didReceiveWindowUpdate()
   default: session.count(.useless)
   }

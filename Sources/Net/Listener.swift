@@ -38,7 +38,13 @@ package final class Listener: Sendable {
   ///
   /// - Parameters:
   ///   - endpoint: Where; port 0 lets the kernel choose.
+  ///   - group: The loops that connections live on.
+  ///   - distribution: How connections find their loop.
   ///   - tls: Nil for clear text.
+  ///   - limits: How many connections are admitted.
+  ///   - transportLimits: Time limits of each connection.
+  ///   - makeDelegate: Makes the owner of a new connection.
+  /// - Returns: The listener, which listens already.
   /// - Throws: ``NetError`` when the address is taken or not ours.
   package static func start(
     on endpoint: Endpoint,
@@ -65,17 +71,30 @@ package final class Listener: Sendable {
     var acceptors: [Acceptor] = []
     for loop in owners {
       let socket = try Socket.listen(
-        on: address, reusePort: owners.count > 1, backlog: limits.backlog)
+        on: address,
+        reusePort: owners.count > 1,
+        backlog: limits.backlog
+      )
       let port = csockets_bound_port(socket.descriptor)
       if address.port == 0, port > 0 {
         address = address.with(port: UInt16(truncatingIfNeeded: port))
       }
       let acceptor = Acceptor(
-        loop: loop, socket: socket, targets: owners.count > 1 ? [loop] : group.loops,
-        census: census, limits: limits
+        loop: loop,
+        socket: socket,
+        targets: owners.count > 1 ? [loop] : group.loops,
+        census: census,
+        limits: limits
       ) { descriptor, peer, target in
         Self.begin(
-          descriptor, peer, on: target, tls, transportLimits, census.release, makeDelegate)
+          descriptor,
+          peer,
+          on: target,
+          tls,
+          transportLimits,
+          census.release,
+          makeDelegate
+        )
       }
       acceptors.append(acceptor)
     }
@@ -105,8 +124,15 @@ package final class Listener: Sendable {
     let delegate = CountedDelegate(makeDelegate(loop, peer)) { release(peer) }
     do {
       let transport = try Transport(
-        takingOwnership: Socket(takingOwnership: descriptor), peer: peer, isConnecting: false,
-        loop: loop, limits: limits, tls: tls, serverName: nil, delegate: delegate)
+        takingOwnership: Socket(takingOwnership: descriptor),
+        peer: peer,
+        isConnecting: false,
+        loop: loop,
+        limits: limits,
+        tls: tls,
+        serverName: nil,
+        delegate: delegate
+      )
       transport.start()
     } catch {
       release(peer)

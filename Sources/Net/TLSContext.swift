@@ -19,7 +19,9 @@ package final class TLSContext: Sendable {
     package var authorityFile: String?
     /// Protocols in order of preference (RFC 7301); a peer without a common one is refused.
     package var protocols: [String]
-    /// TLS 1.3 only. The public edge allows 1.2, too.
+    /// TLS 1.3 only.
+    ///
+    /// The public edge allows 1.2, too.
     package var requiresTLS13: Bool
 
     /// Mutual TLS 1.3 between services.
@@ -31,8 +33,13 @@ package final class TLSContext: Sendable {
       protocols: [String] = ["h2"]
     ) -> Configuration {
       Configuration(
-        role: role, certificateFile: certificateFile, keyFile: keyFile,
-        authorityFile: authorityFile, protocols: protocols, requiresTLS13: true)
+        role: role,
+        certificateFile: certificateFile,
+        keyFile: keyFile,
+        authorityFile: authorityFile,
+        protocols: protocols,
+        requiresTLS13: true
+      )
     }
 
     /// A public server: no client certificates, TLS 1.2 and 1.3.
@@ -42,8 +49,13 @@ package final class TLSContext: Sendable {
       protocols: [String] = ["h2", "http/1.1"]
     ) -> Configuration {
       Configuration(
-        role: .server, certificateFile: certificateFile, keyFile: keyFile, authorityFile: nil,
-        protocols: protocols, requiresTLS13: false)
+        role: .server,
+        certificateFile: certificateFile,
+        keyFile: keyFile,
+        authorityFile: nil,
+        protocols: protocols,
+        requiresTLS13: false
+      )
     }
   }
 
@@ -93,7 +105,9 @@ final class NativeContext: @unchecked Sendable {
     protocolList = .allocate(capacity: list.count)
     _ = protocolList.initialize(from: list)
     copenssl_configure(
-      pointer, configuration.requiresTLS13 ? copenssl_tls13() : copenssl_tls12())
+      pointer,
+      configuration.requiresTLS13 ? copenssl_tls13() : copenssl_tls12()
+    )
     try loadOwnCertificate(configuration)
     try loadAuthorities(configuration)
     setProtocols()

@@ -1,6 +1,8 @@
 internal import COpenSSL
 
-/// Owns one `SSL` of a connection. Used on the connection's loop only.
+/// Owns one `SSL` of a connection.
+///
+/// Used on the connection's loop only.
 struct TLSSession: ~Copyable {
   /// How an operation on the session ended.
   enum Outcome {
@@ -21,7 +23,13 @@ struct TLSSession: ~Copyable {
   /// Keeps the context and its protocol list alive.
   private let context: NativeContext
 
-  /// - Parameter serverName: For a client: sent as SNI and required in the server's certificate.
+  /// Makes the session of one socket.
+  ///
+  /// - Parameters:
+  ///   - context: Certificates and rules.
+  ///   - descriptor: The socket, which stays the caller's.
+  ///   - serverName: For a client: sent as SNI and required in the server's certificate.
+  /// - Throws: ``NetError/tls(reason:)`` when memory is short.
   init(context: NativeContext, descriptor: Int32, serverName: String?) throws(NetError) {
     guard let pointer = SSL_new(context.pointer) else { throw .tls(reason: takeTLSError()) }
     self.pointer = pointer

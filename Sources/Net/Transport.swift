@@ -98,10 +98,18 @@ package final class Transport: TurnFlushable, @unchecked Sendable {
     }
   }
 
-  /// Starts to connect; success and failure reach the delegate. Loop only.
+  /// Starts to connect; success and failure reach the delegate.
+  ///
+  /// Loop only.
   ///
   /// - Parameters:
+  ///   - address: The peer.
+  ///   - loop: The loop that the connection lives on.
+  ///   - tls: Nil for clear text.
   ///   - serverName: Name required in the server's certificate.
+  ///   - limits: Time limits.
+  ///   - delegate: Told what happens.
+  /// - Returns: The connection, still connecting.
   /// - Throws: ``NetError`` when not even a socket can be made; the delegate hears nothing then.
   @discardableResult
   package static func connect(
@@ -113,8 +121,15 @@ package final class Transport: TurnFlushable, @unchecked Sendable {
     delegate: any TransportDelegate
   ) throws(NetError) -> Transport {
     let transport = try Transport(
-      takingOwnership: Socket.connect(to: address), peer: address, isConnecting: true, loop: loop,
-      limits: limits, tls: tls, serverName: serverName, delegate: delegate)
+      takingOwnership: Socket.connect(to: address),
+      peer: address,
+      isConnecting: true,
+      loop: loop,
+      limits: limits,
+      tls: tls,
+      serverName: serverName,
+      delegate: delegate
+    )
     transport.startTimer(limits.connectTimeout, "connect to \(address)")
     transport.updateInterest()
     return transport

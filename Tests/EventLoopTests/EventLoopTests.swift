@@ -110,7 +110,8 @@ private actor Pinned {
     arguments: [
       (Duration.milliseconds(20), UInt64(20)), (.microseconds(1), 1), (.zero, 0), (.seconds(-3), 0),
       (.seconds(2), 2_000),
-    ])
+    ]
+  )
   func milliseconds(duration: Duration, expected: UInt64) {
     #expect(duration.wholeMilliseconds == expected)
   }

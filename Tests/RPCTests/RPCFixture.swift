@@ -11,11 +11,16 @@ enum TestCertificates {
   static func tls(_ role: TLSContext.Configuration.Role, _ name: String) throws -> TLSContext {
     let directory = try #require(
       ProcessInfo.processInfo.environment["ONESHOT_TEST_CERTS_DIR"],
-      "set ONESHOT_TEST_CERTS_DIR, or run make test")
+      "set ONESHOT_TEST_CERTS_DIR, or run make test"
+    )
     return try TLSContext(
       .mutual(
-        role, certificateFile: "\(directory)/\(name).crt", keyFile: "\(directory)/\(name).key",
-        authorityFile: "\(directory)/ca.crt"))
+        role,
+        certificateFile: "\(directory)/\(name).crt",
+        keyFile: "\(directory)/\(name).key",
+        authorityFile: "\(directory)/ca.crt"
+      )
+    )
   }
 }
 
@@ -39,9 +44,15 @@ struct RPCFixture {
     noSideEffects: Bool = false
   ) -> MethodDescriptor {
     MethodDescriptor(
-      service: "test.Service", method: name, kind: kind, allowedCallers: allow,
-      noSideEffects: noSideEffects, defaultTimeoutMilliseconds: 60_000, requestType: "bytes",
-      responseType: "bytes")
+      service: "test.Service",
+      method: name,
+      kind: kind,
+      allowedCallers: allow,
+      noSideEffects: noSideEffects,
+      defaultTimeoutMilliseconds: 60_000,
+      requestType: "bytes",
+      responseType: "bytes"
+    )
   }
 
   let group: EventLoopGroup
@@ -59,13 +70,18 @@ struct RPCFixture {
     let group = try EventLoopGroup(count: 2)
     var configuration = RPCServer.Configuration(
       endpoint: try Endpoint("127.0.0.1:0"),
-      tls: tls ? try TestCertificates.tls(.server, "jobs") : nil)
+      tls: tls ? try TestCertificates.tls(.server, "jobs") : nil
+    )
     configuration.limits = limits
     let server = try await RPCServer.start(configuration, registry: registry, group: group)
     let channel = Channel(
       try .init(
-        target: server.address.description, serverName: "jobs",
-        tls: tls ? try TestCertificates.tls(.client, clientName) : nil), group: group)
+        target: server.address.description,
+        serverName: "jobs",
+        tls: tls ? try TestCertificates.tls(.client, clientName) : nil
+      ),
+      group: group
+    )
     let fixture = RPCFixture(group: group, server: server, channel: channel)
     let result: Result<Void, any Error>
     do { result = .success(try await body(fixture)) } catch { result = .failure(error) }

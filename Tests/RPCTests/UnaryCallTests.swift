@@ -58,7 +58,9 @@ import Testing
       }
       for _ in 0..<20 {
         let stream = try await fixture.channel.openStream(
-          endless, options: .timeout(.seconds(10)))
+          endless,
+          options: .timeout(.seconds(10))
+        )
         await stream.finishSending()
         for try await message in stream {
           #expect(message.count == 10_000)
@@ -77,9 +79,13 @@ import Testing
     var registry = MethodRegistry()
     registry.unary(failing) { _, _ in
       throw ServiceError(
-        code: .resourceExhausted, reason: "DAILY_LIMIT_EXCEEDED", message: "naïve 50%",
-        retryAfter: .milliseconds(1_500), metadata: ["limit": "5"],
-        violations: [FieldViolation(field: "params.scale", description: "must be 2 or 4")])
+        code: .resourceExhausted,
+        reason: "DAILY_LIMIT_EXCEEDED",
+        message: "naïve 50%",
+        retryAfter: .milliseconds(1_500),
+        metadata: ["limit": "5"],
+        violations: [FieldViolation(field: "params.scale", description: "must be 2 or 4")]
+      )
     }
     try await RPCFixture.run(registry) { fixture in
       let error = await #expect(throws: ServiceError.self) { try await fixture.call(failing) }
@@ -132,7 +138,10 @@ import Testing
       var options = CallOptions(metadata: principal.metadataFields.map { ($0.0, $0.1) })
       options.metadata.append(("trace-bin", "AP8="))
       let reply = try await fixture.channel.unaryReply(
-        method, RPCFraming.frame([]), options: options)
+        method,
+        RPCFraming.frame([]),
+        options: options
+      )
       #expect(reply.headers["location"] == "/api/v1/jobs/7")
     }
   }
@@ -146,7 +155,11 @@ import Testing
     registry.unary(method) { _, _ in
       started.increment()
       let forever = Signal()
-      await withTaskCancellationHandler { await forever.wait() } onCancel: { forever.fire() }
+      await withTaskCancellationHandler {
+        await forever.wait()
+      } onCancel: {
+        forever.fire()
+      }
       cancelled.fire()
       throw CancellationError()
     }
@@ -170,7 +183,11 @@ import Testing
     registry.unary(method) { _, _ in
       started.fire()
       let forever = Signal()
-      await withTaskCancellationHandler { await forever.wait() } onCancel: { forever.fire() }
+      await withTaskCancellationHandler {
+        await forever.wait()
+      } onCancel: {
+        forever.fire()
+      }
       cancelled.fire()
       throw CancellationError()
     }
@@ -220,8 +237,12 @@ import Testing
     try await RPCFixture.run(tls: true, echoRegistry()) { fixture in
       let other = Channel(
         try .init(
-          target: fixture.server.address.description, serverName: "billing",
-          tls: try TestCertificates.tls(.client, "test")), group: fixture.group)
+          target: fixture.server.address.description,
+          serverName: "billing",
+          tls: try TestCertificates.tls(.client, "test")
+        ),
+        group: fixture.group
+      )
       let error = await #expect(throws: ServiceError.self) {
         try await other.unary(echo, RPCFraming.frame([]))
       }
@@ -235,10 +256,15 @@ import Testing
     let group = try EventLoopGroup(count: 1)
     defer { group.stop() }
     let first = try await RPCServer.start(
-      .init(endpoint: .host("127.0.0.1", port: 0), tls: nil), registry: echoRegistry(),
-      group: group)
+      .init(endpoint: .host("127.0.0.1", port: 0), tls: nil),
+      registry: echoRegistry(),
+      group: group
+    )
     var configuration = try Channel.Configuration(
-      target: first.address.description, serverName: "x", tls: nil)
+      target: first.address.description,
+      serverName: "x",
+      tls: nil
+    )
     configuration.initialBackoff = .milliseconds(5)
     configuration.patience = .zero
     let channel = Channel(configuration, group: group)
@@ -250,7 +276,9 @@ import Testing
     #expect(error?.code == .unavailable)
     let second = try await RPCServer.start(
       .init(endpoint: .host("127.0.0.1", port: first.address.port), tls: nil),
-      registry: echoRegistry(), group: group)
+      registry: echoRegistry(),
+      group: group
+    )
     var options = CallOptions.timeout(.seconds(5))
     options.waitForReady = true
     let reply = try await channel.unary(echo, RPCFraming.frame([2]), options: options)
@@ -273,9 +301,14 @@ import Testing
     let group = try EventLoopGroup(count: 1)
     defer { group.stop() }
     let server = try await RPCServer.start(
-      .init(endpoint: .host("127.0.0.1", port: 0), tls: nil), registry: registry, group: group)
+      .init(endpoint: .host("127.0.0.1", port: 0), tls: nil),
+      registry: registry,
+      group: group
+    )
     let channel = Channel(
-      try .init(target: server.address.description, serverName: "x", tls: nil), group: group)
+      try .init(target: server.address.description, serverName: "x", tls: nil),
+      group: group
+    )
     let running = Task { try await channel.unary(method, RPCFraming.frame([])) }
     await started.wait()
     let draining = Task { await server.drain(timeout: .seconds(5)) }

@@ -56,7 +56,8 @@ import Testing
       ("1n", Duration.nanoseconds(1)), ("2u", .microseconds(2)), ("100m", .milliseconds(100)),
       ("5S", .seconds(5)), ("2M", .seconds(120)), ("1H", .seconds(3_600)),
       ("99999999H", .seconds(359_999_996_400)),
-    ])
+    ]
+  )
   func units(text: String, expected: Duration) {
     #expect(parse(text) == expected)
   }
@@ -71,7 +72,8 @@ import Testing
     arguments: [
       Duration.zero, .nanoseconds(1), .milliseconds(20), .seconds(99), .seconds(100_000),
       .seconds(86_400 * 365),
-    ])
+    ]
+  )
   func roundTrip(duration: Duration) throws {
     let text = TimeoutHeader.format(duration)
     #expect(text.utf8.count <= 9)
@@ -82,7 +84,8 @@ import Testing
 @Suite("Text codings of headers") struct CodingTests {
   @Test(
     "Messages travel percent-encoded",
-    arguments: [("naïve 50%\n", "na%C3%AFve 50%25%0A"), ("", ""), ("plain ~!", "plain ~!")])
+    arguments: [("naïve 50%\n", "na%C3%AFve 50%25%0A"), ("", ""), ("plain ~!", "plain ~!")]
+  )
   func percent(text: String, coded: String) {
     #expect(PercentCoding.encode(text) == coded)
     #expect(PercentCoding.decode(coded) == text)

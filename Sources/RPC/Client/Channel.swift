@@ -26,7 +26,12 @@ package final class Channel: Sendable {
     /// Attempts of one call in all, where its method may be repeated.
     package var maxAttempts = 3
 
-    /// - Parameter target: One or more `host:port` or `unix:/path`, separated by commas.
+    /// Names the processes of one service.
+    ///
+    /// - Parameters:
+    ///   - target: One or more `host:port` or `unix:/path`, separated by commas.
+    ///   - serverName: Name required in the server's certificate.
+    ///   - tls: Nil for clear text.
     /// - Throws: ``NetError/badAddress(_:)``.
     package init(target: String, serverName: String, tls: TLSContext?) throws(NetError) {
       var endpoints: [Endpoint] = []
@@ -48,22 +53,33 @@ package final class Channel: Sendable {
     self.configuration = configuration
     self.group = group
     let settings = ChannelSettings(
-      tls: configuration.tls, serverName: configuration.serverName, limits: configuration.limits,
-      transportLimits: TransportLimits())
+      tls: configuration.tls,
+      serverName: configuration.serverName,
+      limits: configuration.limits,
+      transportLimits: TransportLimits()
+    )
     subchannels = group.loops.map { loop in
       configuration.endpoints.map { endpoint in
         Subchannel(
-          endpoint, loop: loop, settings: settings,
+          endpoint,
+          loop: loop,
+          settings: settings,
           backoff: Backoff(
-            first: configuration.initialBackoff, longest: configuration.maxBackoff),
-          patience: configuration.patience)
+            first: configuration.initialBackoff,
+            longest: configuration.maxBackoff
+          ),
+          patience: configuration.patience
+        )
       }
     }
   }
 
   /// Makes a unary call.
   ///
-  /// - Parameter frame: The message behind ``RPCFraming/prefixLength`` unset bytes.
+  /// - Parameters:
+  ///   - method: What to call.
+  ///   - frame: The message behind ``RPCFraming/prefixLength`` unset bytes.
+  ///   - options: Deadline and metadata.
   /// - Returns: The reply's message without frame.
   /// - Throws: ``ServiceError``.
   package func unary(
@@ -106,7 +122,11 @@ package final class Channel: Sendable {
     while true {
       let connection = try await connection(deadline, waitForReady: options.waitForReady)
       let call = try await connection.start(
-        method, options, deadline: deadline, onlyMessage: frame)
+        method,
+        options,
+        deadline: deadline,
+        onlyMessage: frame
+      )
       do {
         return try await run(call, on: connection)
       } catch {

@@ -31,8 +31,13 @@ actor ClientConnection: TransportDelegate {
       opening = done
       do throws(NetError) {
         transport = try Transport.connect(
-          to: address, on: loop, tls: settings.tls, serverName: settings.serverName,
-          limits: settings.transportLimits, delegate: self)
+          to: address,
+          on: loop,
+          tls: settings.tls,
+          serverName: settings.serverName,
+          limits: settings.transportLimits,
+          delegate: self
+        )
       } catch {
         opening = nil
         done.resume(returning: .failure(error))
@@ -168,8 +173,10 @@ actor ClientConnection: TransportDelegate {
       throw .runtime(.internalError, "a unary reply has exactly one message")
     }
     return RPCReply(
-      message: message, headers: Metadata(call.headers ?? [:]),
-      trailers: Metadata(call.trailers ?? [:]))
+      message: message,
+      headers: Metadata(call.headers ?? [:]),
+      trailers: Metadata(call.trailers ?? [:])
+    )
   }
 
   /// The next message of a streaming call, nil after the last.

@@ -8,7 +8,9 @@ package struct RPCReply: Sendable {
   package let trailers: Metadata
 }
 
-/// A streaming call from the client's side, as bytes. One reader and one writer at a time.
+/// A streaming call from the client's side, as bytes.
+///
+/// One reader and one writer at a time.
 package struct RawClientStream: AsyncSequence, Sendable {
   package typealias Element = [UInt8]
   let connection: ClientConnection
@@ -37,7 +39,9 @@ package struct RawClientStream: AsyncSequence, Sendable {
   package struct AsyncIterator: AsyncIteratorProtocol {
     fileprivate let stream: RawClientStream
 
-    /// The next message, nil after the last one. A cancelled task cancels the call.
+    /// The next message, nil after the last one.
+    ///
+    /// A cancelled task cancels the call.
     package mutating func next() async throws -> [UInt8]? {
       let stream = self.stream
       return try await withTaskCancellationHandler {
@@ -66,7 +70,9 @@ package struct RequestWriter<Message: ProtobufMessage>: Sendable {
   package func finish() async { await raw.finishSending() }
 }
 
-/// The messages that come back. One consumer.
+/// The messages that come back.
+///
+/// One consumer.
 package struct ResponseStream<Message: ProtobufMessage>: AsyncSequence, Sendable {
   package typealias Element = Message
   private let raw: RawClientStream

@@ -1,7 +1,8 @@
 /// Base64 of `-bin` metadata: written without padding, read with or without (RFC 4648 §4).
 enum Base64 {
   private static let alphabet = Array(
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8
+  )
 
   static func encode(_ bytes: [UInt8]) -> String {
     var result: [UInt8] = []

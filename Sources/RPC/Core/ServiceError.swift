@@ -60,7 +60,11 @@ package struct ServiceError: Error, Sendable {
   /// What a handler's unexpected error becomes: a constant text outside, the cause for the log.
   package static func internalError(cause: any Error) -> ServiceError {
     ServiceError(
-      code: .internalError, reason: "INTERNAL", message: "internal error", cause: cause)
+      code: .internalError,
+      reason: "INTERNAL",
+      message: "internal error",
+      cause: cause
+    )
   }
 
   /// The error as seen by a caller of ours: our own kind as it is, cancellation, or internal.

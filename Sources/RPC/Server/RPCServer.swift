@@ -34,7 +34,10 @@ package final class RPCServer: Sendable {
   ) async throws(NetError) -> RPCServer {
     let core = ServerCore(configuration, registry)
     let listener = try await Listener.start(
-      on: configuration.endpoint, group: group, distribution: .roundRobin, tls: configuration.tls
+      on: configuration.endpoint,
+      group: group,
+      distribution: .roundRobin,
+      tls: configuration.tls
     ) { loop, _ in ServerConnection(loop: loop, server: core) }
     return RPCServer(listener: listener, core: core)
   }

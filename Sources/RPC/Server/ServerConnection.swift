@@ -169,14 +169,19 @@ actor ServerConnection: TransportDelegate {
     let caller = transport?.peerService
     guard !server.requiresCaller || method.allows(caller) else {
       throw .status(
-        .runtime(.permissionDenied, "\(caller ?? "an unnamed peer") may not call this method"))
+        .runtime(.permissionDenied, "\(caller ?? "an unnamed peer") may not call this method")
+      )
     }
     if isDraining { throw .status(.runtime(.unavailable, "the server is shutting down")) }
     call.method = method
     let context = ServerContext(
-      method: method.descriptor, caller: caller, metadata: Metadata(head),
+      method: method.descriptor,
+      caller: caller,
+      metadata: Metadata(head),
       deadline: call.started + server.timeout(of: method.descriptor, asked: request.timeout),
-      loop: loop, hopMargin: server.limits.hopMargin)
+      loop: loop,
+      hopMargin: server.limits.hopMargin
+    )
     call.context = context
     do {
       for interceptor in server.interceptors { try interceptor.callWillStart(context) }
@@ -242,7 +247,10 @@ actor ServerConnection: TransportDelegate {
     guard !call.didSendHeaders else { return }
     call.didSendHeaders = true
     session?.submitResponse(
-      call.stream, ResponseHead.block(adding: call.context?.takeHeaders()), endStream: false)
+      call.stream,
+      ResponseHead.block(adding: call.context?.takeHeaders()),
+      endStream: false
+    )
   }
 
   /// Sends the reply of a unary call, or the end of a stream.

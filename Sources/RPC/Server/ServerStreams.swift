@@ -1,6 +1,8 @@
 package import Protobuf
 
-/// The messages that a client sends, as bytes. One consumer.
+/// The messages that a client sends, as bytes.
+///
+/// One consumer.
 package struct RawRequestStream: AsyncSequence, Sendable {
   package typealias Element = [UInt8]
   let connection: ServerConnection
@@ -33,7 +35,9 @@ package struct RawResponseWriter: Sendable {
   }
 }
 
-/// The messages that a client sends. One consumer.
+/// The messages that a client sends.
+///
+/// One consumer.
 package struct RequestStream<Message: ProtobufMessage>: AsyncSequence, Sendable {
   package typealias Element = Message
   private let raw: RawRequestStream
@@ -74,8 +78,10 @@ extension ProtobufMessage {
       try self.init(decoding: bytes)
     } catch {
       throw ServiceError(
-        code: .internalError, reason: "MALFORMED_MESSAGE",
-        message: "cannot decode \(Self.fullName): \(error)")
+        code: .internalError,
+        reason: "MALFORMED_MESSAGE",
+        message: "cannot decode \(Self.fullName): \(error)"
+      )
     }
   }
 }

@@ -66,7 +66,9 @@ package final class HealthService: GrpcHealth.HealthHandler {
     context: ServerContext
   ) async throws {
     let (changes, continuation) = AsyncStream.makeStream(
-      of: ServingStatus?.self, bufferingPolicy: .bufferingNewest(1))
+      of: ServingStatus?.self,
+      bufferingPolicy: .bufferingNewest(1)
+    )
     let id = state.withLock { state in
       defer { state.nextWatcher += 1 }
       state.watchers[state.nextWatcher] = (request.service, continuation)

@@ -31,7 +31,8 @@ struct ReflectionService: GrpcReflection.ServerReflectionHandler {
     case .fileContainingExtension(let wanted):
       files(
         index.file(extending: wanted.containingType, number: wanted.extensionNumber),
-        "\(wanted.containingType) \(wanted.extensionNumber)")
+        "\(wanted.containingType) \(wanted.extensionNumber)"
+      )
     case .allExtensionNumbersOfType(let type): extensionNumbers(of: type)
     case .listServices: services()
     case nil: error(.invalidArgument, "empty request")
@@ -51,14 +52,16 @@ struct ReflectionService: GrpcReflection.ServerReflectionHandler {
       .with {
         $0.baseTypeName = type
         $0.extensionNumber = numbers
-      })
+      }
+    )
   }
 
   private func services() -> Response.MessageResponse {
     .listServicesResponse(
       .with { list in
         list.service = index.services.map { name in .with { $0.name = name } }
-      })
+      }
+    )
   }
 
   private func error(_ code: StatusCode, _ message: String) -> Response.MessageResponse {
@@ -66,12 +69,14 @@ struct ReflectionService: GrpcReflection.ServerReflectionHandler {
       .with {
         $0.errorCode = Int32(code.rawValue)
         $0.errorMessage = message
-      })
+      }
+    )
   }
 }
 
-/// The same service under its older name, which some tools still ask first. The two packages have the
-/// same messages, field by field: bytes of one are bytes of the other.
+/// The same service under its older name, which some tools still ask first.
+///
+/// The two packages have the same messages, field by field: bytes of one are bytes of the other.
 struct ReflectionServiceV1alpha: GrpcReflectionV1alpha.ServerReflectionHandler {
   let current: ReflectionService
 
@@ -83,7 +88,8 @@ struct ReflectionServiceV1alpha: GrpcReflectionV1alpha.ServerReflectionHandler {
     for try await request in requests {
       let answer = current.answer(try ReflectionService.Request(decodingCall: request.encoded()))
       try await responses.send(
-        GrpcReflectionV1alpha.ServerReflectionResponse(decodingCall: answer.encoded()))
+        GrpcReflectionV1alpha.ServerReflectionResponse(decodingCall: answer.encoded())
+      )
     }
   }
 }
