@@ -60,6 +60,20 @@ package struct RequestMessage: ~Copyable {
     }
   }
 
+  /// Puts a body that is not JSON into a field of bytes, untouched.
+  package mutating func setBytes(
+    _ field: FieldPlan,
+    _ bytes: [UInt8]
+  ) throws(TranscodingError) {
+    guard field.storage == .bytes || field.storage == .string, field.cardinality != .repeated else {
+      throw TranscodingError(.unprintable, "\(field.info.name) takes no raw body")
+    }
+    _ = given.insert(field.index)
+    let (data, count) = arena.copy(bytes)
+    (root + field.offset).storeBytes(UnsafeBufferPointer(start: data, count: count))
+    field.markSet(in: root)
+  }
+
   /// Sets a field from a path parameter, which wins over the body.
   package mutating func setPathParameter(
     _ path: [FieldPlan],

@@ -47,6 +47,7 @@ final class Route: Sendable {
       let request = schema.plan(named: descriptor.request.fullName),
       let response = schema.plan(named: descriptor.response.fullName)
     else { throw PathTemplate.Failure(description: "\(name): unknown message") }
+    try Self.checkSupport(descriptor.policy, name)
     self.httpMethod = httpMethod
     self.request = request
     self.response = response
@@ -75,6 +76,21 @@ final class Route: Sendable {
 
   /// Whether the answer is a stream of messages.
   var isStream: Bool { policy.stream != .none }
+
+  /// Refuses, at start, what the schema can say and the edge cannot do: nothing is half done.
+  private static func checkSupport(
+    _ policy: EdgePolicy,
+    _ name: String
+  ) throws(PathTemplate.Failure) {
+    switch policy.auth {
+    case .none, .user, .admin: break
+    case .shop, .service:
+      throw PathTemplate.Failure(description: "\(name): auth \(policy.auth) is not supported")
+    }
+    guard policy.stream != .bytes else {
+      throw PathTemplate.Failure(description: "\(name): streams of bytes are not supported")
+    }
+  }
 
   private static func body(
     _ text: String,

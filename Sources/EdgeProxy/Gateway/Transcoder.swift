@@ -51,6 +51,7 @@ struct Transcoder {
       if body.isEmpty, route.request.fields.allSatisfy(\.info.hasPresence) { return }
       try message.readBody(&body, with: parser)
     case .field(let field):
+      if route.policy.rawBody { return try message.setBytes(field, body) }
       if body.isEmpty { return }
       try message.readBody(&body, with: parser, into: field)
     }

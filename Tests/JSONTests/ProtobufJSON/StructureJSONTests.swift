@@ -142,6 +142,20 @@ struct StructureJSONTests {
     #expect(try failure("Scalars", json)?.reason == .malformedJSON)
   }
 
+  @Test("A raw body goes into its field untouched, and into no other kind of field")
+  func rawBody() throws {
+    let schema = TranscodingFixture.schema
+    let plan = try #require(schema.plan(named: Sample.Optionals.fullName))
+    var message = RequestMessage(plan, in: schema)
+    try message.setBytes(#require(plan.field(named: "data")), [0, 0xFF, 0x7B])
+    let bytes = message.packed(reserving: 0)
+    #expect(try Sample.Optionals(decoding: bytes).data == [0, 0xFF, 0x7B])
+    let number = try #require(plan.field(named: "number"))
+    var other = RequestMessage(plan, in: schema)
+    #expect(throws: TranscodingError.self) { try other.setBytes(number, [1]) }
+    _ = consume other
+  }
+
   @Test("Mutated documents never trap, and what is read can be printed")
   func mutations() throws {
     let fixture = try TranscodingFixture()
