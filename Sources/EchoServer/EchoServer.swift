@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import EchoAPI
 internal import EventLoop
+internal import Foundation
 internal import Net
 internal import RPC
 
@@ -41,7 +42,8 @@ struct EchoServer: AsyncParsableCommand {
     registry.addStandardServices(health: health, reflection: true)
     let server = try await RPCServer.start(configuration, registry: registry, group: group)
     health.setAll(.serving)
-    print("listening on \(server.address)")
+    // Not `print`: whoever waits for this line reads it through a pipe.
+    try FileHandle.standardOutput.write(contentsOf: Data("listening on \(server.address)\n".utf8))
     try await forever()
   }
 

@@ -32,7 +32,7 @@ TIMEOUT = 20
 @functools.cache
 def pool() -> descriptor_pool.DescriptorPool:
     """Every message of the services' APIs, compiled by protoc now."""
-    folders = {name.split(".")[1] for name in OWNERS} | {"options"}
+    folders = {name.split(".")[1] for name in OWNERS} | {"echo", "options"}
     protos = sorted(
         str(path)
         for folder in folders
