@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -152,6 +153,13 @@ void csockets_describe(int code, char *text, size_t capacity) {
   const char *found = strerror_r(code < 0 ? -code : code, text, capacity);
   if (found != text) strncpy(text, found, capacity - 1);
   text[capacity - 1] = 0;
+}
+
+uint64_t csockets_file_stamp(const char *path) {
+  struct stat found;
+  if (stat(path, &found) < 0) return 0;
+  uint64_t stamp = (uint64_t)found.st_mtim.tv_sec * 1000000000u + (uint64_t)found.st_mtim.tv_nsec;
+  return (stamp * 31 + (uint64_t)found.st_ino) * 31 + (uint64_t)found.st_size;
 }
 
 int csockets_is_exhaustion(int code) {

@@ -55,3 +55,8 @@ extension csockets_address {
     }
   }
 }
+
+/// A number that changes when the file is written or replaced; 0 when there is no such file.
+func fileStamp(_ path: String) -> UInt64 {
+  csockets_file_stamp(path)
+}

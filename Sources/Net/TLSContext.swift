@@ -3,7 +3,8 @@ internal import Synchronization
 
 /// Certificates and rules of one side of TLS, shared by all loops.
 ///
-/// `reload()` reads the files again; connections that are open keep what they have.
+/// Files that were replaced are noticed when a connection begins, looked at every ten seconds at most:
+/// the new certificate serves connections to come, those that are open keep what they have.
 package final class TLSContext: Sendable {
   /// What to build a context from.
   package struct Configuration: Sendable {
@@ -61,25 +62,56 @@ package final class TLSContext: Sendable {
 
   /// What the context was built from.
   package let configuration: Configuration
-  private let native: Mutex<NativeContext>
+  private let state: Mutex<State>
+  private let checkInterval: Duration
+
+  private struct State {
+    var native: NativeContext
+    var stamps: [UInt64]
+    var checked: ContinuousClock.Instant
+  }
 
   /// Reads the files and checks that key and certificate belong together.
   ///
+  /// - Parameters:
+  ///   - configuration: Role, files and protocols.
+  ///   - checkInterval: How long files are believed to be unchanged.
   /// - Throws: ``NetError/credentials(file:reason:)`` naming the file.
-  package init(_ configuration: Configuration) throws(NetError) {
+  package init(
+    _ configuration: Configuration,
+    checkInterval: Duration = .seconds(10)
+  ) throws(NetError) {
     self.configuration = configuration
-    native = Mutex(try NativeContext(configuration))
-  }
-
-  /// Reads the files again for connections to come; on an error the old ones stay in use.
-  package func reload() throws(NetError) {
-    let fresh = try NativeContext(configuration)
-    native.withLock { $0 = fresh }
+    self.checkInterval = checkInterval
+    let stamps = configuration.fileStamps
+    state = Mutex(
+      State(native: try NativeContext(configuration), stamps: stamps, checked: .now)
+    )
   }
 
   func makeSession(descriptor: Int32, serverName: String?) throws(NetError) -> TLSSession {
-    let context = native.withLock { $0 }
+    let context = state.withLock { state in
+      refresh(&state, now: .now)
+      return state.native
+    }
     return try TLSSession(context: context, descriptor: descriptor, serverName: serverName)
+  }
+
+  /// Reads replaced files; half a replacement does not fit together, and the old ones stay in use.
+  private func refresh(_ state: inout State, now: ContinuousClock.Instant) {
+    guard now - state.checked >= checkInterval else { return }
+    state.checked = now
+    let stamps = configuration.fileStamps
+    guard stamps != state.stamps, let fresh = try? NativeContext(configuration) else { return }
+    state.native = fresh
+    state.stamps = stamps
+  }
+}
+
+extension TLSContext.Configuration {
+  /// Changes when one of the files does.
+  fileprivate var fileStamps: [UInt64] {
+    [certificateFile, keyFile, authorityFile].map { $0.map { fileStamp($0) } ?? 0 }
   }
 }
 

@@ -34,6 +34,8 @@ int csockets_shutdown_write(int descriptor);
 void csockets_close(int descriptor);
 /// The text of an error code; `code` may be negative.
 void csockets_describe(int code, char *text, size_t capacity);
+/// A number that changes when the file is written or replaced; 0 when there is no such file.
+uint64_t csockets_file_stamp(const char *path);
 /// Whether the code says that descriptors or buffers have run out for now.
 int csockets_is_exhaustion(int code);
 
