@@ -24,6 +24,8 @@ else
   say "using the stack that is up"
 fi
 
+# The pictures are for everybody to look at.
+umask 022
 python3=/usr/bin/python3
 [ -x "$python3" ] || python3=python3
 "$python3" "$ROOT/clients/demo/demo.py" --url "http://127.0.0.1:${PORTS[EDGE]}" \
