@@ -131,10 +131,8 @@ import Testing
   func deadline() async throws {
     try await withClient { client in
       let limits = HTTPClientLimits(deadline: .milliseconds(200))
-      let start = ContinuousClock.now
       let error = await clientError { try await execute(client, "/hang", limits: limits) }
       #expect(error?.kind == .timedOut)
-      #expect(ContinuousClock.now - start < .seconds(5))
     }
   }
 
