@@ -19,7 +19,7 @@ extension PostgresSuite {
             try await client.query("SELECT 2")
           }
           #expect(error?.kind == .poolExhausted)
-          #expect(ContinuousClock.now - start < .seconds(60))
+          #expect(ContinuousClock.now - start < .seconds(15))
         }
         #expect(try await client.query("SELECT 3").count == 1)
       }
@@ -39,7 +39,7 @@ extension PostgresSuite {
         let start = ContinuousClock.now
         let error = await #expect(throws: PostgresError.self) { try await client.query("SELECT 1") }
         #expect(error?.kind == .poolExhausted)
-        #expect(ContinuousClock.now - start < .seconds(60))
+        #expect(ContinuousClock.now - start < .seconds(15))
         await client.shutdown()
       }
     }
@@ -54,7 +54,7 @@ extension PostgresSuite {
         }
         let taken = ContinuousClock.now - start
         #expect(error?.kind == .timeout)
-        #expect(taken >= .milliseconds(200) && taken < .seconds(60))
+        #expect(taken >= .milliseconds(200) && taken < .seconds(15))
         try await database.wait(for: 0, from: database.running("pg_sleep(30)"), on: other)
         #expect(try await database.client.query("SELECT 1").count == 1)
         await other.shutdown()
@@ -74,7 +74,7 @@ extension PostgresSuite {
         task.cancel()
         let result = await task.result
         #expect(throws: PostgresError.self) { try result.get() }
-        #expect(ContinuousClock.now - start < .seconds(60))
+        #expect(ContinuousClock.now - start < .seconds(15))
         try await database.wait(for: 0, from: database.running("pg_sleep(20)"), on: other)
         #expect(try await client.query("SELECT id FROM t").isEmpty)
         await other.shutdown()
