@@ -127,4 +127,28 @@ import Testing
       await ended.wait()
     }
   }
+
+  @Test("A stream that nobody reads to its end is forgotten when it has ended")
+  func unreadEnd() async throws {
+    var registry = MethodRegistry()
+    registry.stream(download) { _, responses, _ in
+      try await responses.send(framed([1]))
+    }
+    try await RPCFixture.run(registry) { fixture in
+      var connection: ClientConnection?
+      for _ in 0..<50 {
+        let stream = try await fixture.channel.openStream(download)
+        await stream.finishSending()
+        var iterator = stream.makeAsyncIterator()
+        let message = try await iterator.next()
+        #expect(message == [1])
+        connection = stream.connection
+      }
+      let stream = try await fixture.channel.openStream(download)
+      for try await _ in stream {}
+      // Trailers of the calls before have come by now, but perhaps those of the very last.
+      let left = try #require(await connection?.openCalls)
+      #expect(left <= 2)
+    }
+  }
 }

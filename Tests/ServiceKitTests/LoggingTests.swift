@@ -1,5 +1,7 @@
+import EventLoop
 import Foundation
 import Logging
+import RPC
 import Testing
 
 @testable import ServiceKit
@@ -52,6 +54,40 @@ import Testing
     #expect(object["user_id"] as? String == user.description)
     #expect(object["attempt"] as? Int == 2)
     #expect(object["path"] as? String == "a\"\\\n\u{1}é")
+  }
+
+  @Test("Lines of a handler carry the ids of its call")
+  func handlerIDs() throws {
+    let output = try Output()
+    let user = UUID().uuidString.lowercased()
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    let loop = try EventLoop(name: "unused")
+    let context = ServerContext(
+      method: MethodDescriptor(
+        service: "test.Service",
+        method: "Do",
+        kind: .unary,
+        allowedCallers: [],
+        noSideEffects: true,
+        defaultTimeoutMilliseconds: 0,
+        requestType: "",
+        responseType: ""
+      ),
+      caller: "edge",
+      metadata: Metadata([
+        "x-request-id": "r-2", "traceparent": "00-\(trace)-00f067aa0ba902b7-01",
+        "x-oneshot-user-id": user, "x-oneshot-session-id": UUID().uuidString,
+      ]),
+      deadline: .now,
+      loop: loop
+    )
+    LogContext.$current.withValue(LogContext(call: context)) {
+      logger(output.sink).info("token used twice")
+    }
+    let object = try #require(try output.objects().first)
+    #expect(object["request_id"] as? String == "r-2")
+    #expect(object["trace_id"] as? String == trace)
+    #expect(object["user_id"] as? String == user)
   }
 
   @Test("Lines of many tasks stay whole and in number")

@@ -121,16 +121,20 @@ package final class Channel: Sendable {
     var attempts = 1
     while true {
       let connection = try await connection(deadline, waitForReady: options.waitForReady)
-      let call = try await connection.start(
-        method,
-        options,
-        deadline: deadline,
-        onlyMessage: frame
-      )
-      do {
-        return try await run(call, on: connection)
+      var call: ClientCall?
+      do throws(ServiceError) {
+        let started = try await connection.start(
+          method,
+          options,
+          deadline: deadline,
+          onlyMessage: frame
+        )
+        call = started
+        return try await run(started, on: connection)
       } catch {
-        let mayRepeat = call.wasRefused || (method.noSideEffects && error.code == .unavailable)
+        // Not sent, or not looked at by the peer: safe to repeat whatever the method does.
+        let isUntouched = call.map(\.wasRefused) ?? (error.code == .unavailable)
+        let mayRepeat = isUntouched || (method.noSideEffects && error.code == .unavailable)
         guard mayRepeat, attempts < configuration.maxAttempts, !Task.isCancelled,
           ContinuousClock.now < deadline
         else { throw error }
@@ -197,6 +201,7 @@ package final class Channel: Sendable {
     for offset in candidates.indices {
       let subchannel = candidates[Int(UInt(bitPattern: start &+ offset) % UInt(candidates.count))]
       if let ready = await subchannel.ready, await ready.isUsable { return ready }
+      await subchannel.warmUp()
     }
     var failure = ServiceError.runtime(.unavailable, "no endpoint")
     for offset in candidates.indices {

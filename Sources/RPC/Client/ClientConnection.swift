@@ -3,7 +3,7 @@ internal import HTTP2
 internal import Net
 
 /// One connection of a channel: drives the HTTP/2 session and holds the calls that are on it.
-actor ClientConnection: TransportDelegate {
+actor ClientConnection: TransportDelegate, TurnFlushable {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
@@ -14,13 +14,23 @@ actor ClientConnection: TransportDelegate {
   private var calls: [ObjectIdentifier: ClientCall] = [:]
   private var unarmed: [ClientCall] = []
   private var isGoingAway = false
-  private let onGone: @Sendable () -> Void
+  private let onGone: @Sendable (ClientConnection) -> Void
 
-  init(loop: EventLoop, settings: ChannelSettings, onGone: @escaping @Sendable () -> Void) {
+  init(
+    loop: EventLoop,
+    settings: ChannelSettings,
+    onGone: @escaping @Sendable (ClientConnection) -> Void
+  ) {
     self.loop = loop
     self.settings = settings
     self.onGone = onGone
   }
+
+  /// Whether the peer has spoken: with TLS 1.3 a refused client learns of it only after the handshake.
+  private(set) var wasEstablished = false
+
+  /// Calls that have not ended.
+  var openCalls: Int { calls.count }
 
   /// Whether a new call can be sent at once.
   var isUsable: Bool { session != nil && !isGoingAway }
@@ -78,7 +88,7 @@ actor ClientConnection: TransportDelegate {
   private func opened(_ transport: Transport) {
     do {
       let session = try HTTP2Session(role: .client, limits: settings.limits.http2)
-      session.onGoAway = { [self] _, _, _ in isGoingAway = true }
+      session.onGoAway = { [self] _, _, _ in leave() }
       self.session = session
       transport.setNeedsFlush()
       opening?.resume(returning: .success(()))
@@ -96,13 +106,13 @@ actor ClientConnection: TransportDelegate {
     } catch {
       transport?.closeAfterFlush()
     }
+    if session.didReceiveSettings { wasEstablished = true }
     giveBackWindows()
     closeIfDone()
     transport?.setNeedsFlush()
   }
 
   private func fill(_ buffer: inout OutputBuffer) {
-    armDeadlines()
     guard let session else { return }
     do {
       try session.fill(&buffer)
@@ -122,7 +132,14 @@ actor ClientConnection: TransportDelegate {
     session?.closeAllStreams(.cancel)
     session = nil
     transport = nil
-    onGone()
+    onGone(self)
+  }
+
+  /// The peer takes no new calls here: its channel needs another connection.
+  private func leave() {
+    guard !isGoingAway else { return }
+    isGoingAway = true
+    onGone(self)
   }
 
   /// After a GOAWAY the connection lives as long as its calls.
@@ -157,6 +174,7 @@ actor ClientConnection: TransportDelegate {
       throw .runtime(.unavailable, "\(error)")
     }
     calls[ObjectIdentifier(call)] = call
+    if unarmed.isEmpty { loop.enqueueFlush(self) }
     unarmed.append(call)
     transport?.setNeedsFlush()
     return call
@@ -246,8 +264,14 @@ actor ClientConnection: TransportDelegate {
 
   // MARK: Flow control and deadlines
 
+  /// Windows of the calls that want more, and the end of those that nobody may read to their end.
   private func giveBackWindows() {
-    for call in calls.values where call.hasRoom { giveBackWindow(call) }
+    var ended: [ClientCall] = []
+    for call in calls.values {
+      if call.hasRoom || call.isEnded { giveBackWindow(call) }
+      if call.isEnded { ended.append(call) }
+    }
+    for call in ended { calls[ObjectIdentifier(call)] = nil }
   }
 
   private func giveBackWindow(_ call: ClientCall) {
@@ -256,8 +280,12 @@ actor ClientConnection: TransportDelegate {
     transport?.setNeedsFlush()
   }
 
+  /// At the end of the turn, also while the peer reads nothing.
+  nonisolated func flush() {
+    assumeIsolated { $0.armDeadlines() }
+  }
+
   private func armDeadlines() {
-    guard !unarmed.isEmpty else { return }
     let now = ContinuousClock.now
     for call in unarmed where !call.isEnded {
       call.deadlineTimer = loop.schedule(after: now.duration(to: call.deadline)) { [self] in

@@ -3,7 +3,7 @@ internal import Net
 
 /// Keeps one connection to one endpoint of a channel.
 ///
-///     idle → connecting → ready → idle (lost)
+///     idle → connecting → ready → connecting (lost, or told to go away)
 ///               └→ backing off → connecting
 ///
 /// It connects on first use, and again at once when a connection that stood is lost.
@@ -44,6 +44,11 @@ actor Subchannel {
   var ready: ClientConnection? {
     if case .ready(let connection) = state { return connection }
     return nil
+  }
+
+  /// Begins to connect if nothing has happened yet.
+  func warmUp() {
+    if case .idle = state { startConnecting() }
   }
 
   /// Waits for the connection.
@@ -106,10 +111,9 @@ actor Subchannel {
     var failure = "no address"
     do {
       for address in try await endpoint.resolve(on: loop) {
-        let connection = ClientConnection(loop: loop, settings: settings) { [weak self] in
-          guard let self else { return }
-          // Called on the loop when the connection is gone.
-          assumeIsolated { $0.lost() }
+        let connection = ClientConnection(loop: loop, settings: settings) { [weak self] gone in
+          // Called on the loop when the connection is gone, or goes away.
+          self?.assumeIsolated { $0.lost(gone) }
         }
         switch await connection.open(address) {
         case .success: return becomeReady(connection)
@@ -123,14 +127,22 @@ actor Subchannel {
   }
 
   private func becomeReady(_ connection: ClientConnection) {
-    backoff.reset()
+    // It may have been lost again before this task went on; nobody would tell us any more.
+    guard !isClosed, connection.assumeIsolated({ $0.isUsable }) else {
+      connection.assumeIsolated { $0.close() }
+      return rest(after: "the connection was lost at once")
+    }
     state = .ready(connection)
     wakeWaiters()
   }
 
-  private func lost() {
-    guard case .ready = state else { return }
-    state = .idle
+  /// Connects again: at once, unless the peer never spoke, as when it refuses our certificate.
+  private func lost(_ connection: ClientConnection) {
+    guard case .ready(let current) = state, current === connection else { return }
+    guard connection.assumeIsolated({ $0.wasEstablished }) else {
+      return rest(after: "the peer closed the connection at once")
+    }
+    backoff.reset()
     startConnecting()
   }
 

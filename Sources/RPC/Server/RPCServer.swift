@@ -3,6 +3,10 @@ internal import HTTP2
 package import Net
 internal import Synchronization
 
+/// Runs `body`, the handler of one call, and returns what it returned.
+package typealias HandlerScope =
+  @Sendable (_ context: ServerContext, _ body: () async throws -> [UInt8]?) async throws -> [UInt8]?
+
 /// Answers RPCs on one listener.
 package final class RPCServer: Sendable {
   /// What a server needs to know.
@@ -12,6 +16,8 @@ package final class RPCServer: Sendable {
     package var tls: TLSContext?
     package var limits = RPCLimits()
     package var interceptors: [any ServerInterceptor] = []
+    /// Runs every handler, so that a service can bind task-local values to it.
+    package var scope: HandlerScope?
     /// Told of connections that broke a rule, for logs and metrics.
     package var onConnectionError: @Sendable (any Error) -> Void = { _ in }
 
@@ -64,6 +70,7 @@ final class ServerCore: Sendable {
   let registry: MethodRegistry
   let limits: RPCLimits
   let interceptors: [any ServerInterceptor]
+  let scope: HandlerScope?
   /// Whether a method's list of callers is enforced.
   let requiresCaller: Bool
   let connectionFailed: @Sendable (any Error) -> Void
@@ -73,6 +80,7 @@ final class ServerCore: Sendable {
     self.registry = registry
     limits = configuration.limits
     interceptors = configuration.interceptors
+    scope = configuration.scope
     requiresCaller = configuration.tls != nil
     connectionFailed = configuration.onConnectionError
   }

@@ -3,7 +3,7 @@ internal import HTTP2
 internal import Net
 
 /// One connection of a server: drives the HTTP/2 session and runs the handlers of its calls.
-actor ServerConnection: TransportDelegate {
+actor ServerConnection: TransportDelegate, TurnFlushable {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
@@ -77,7 +77,6 @@ actor ServerConnection: TransportDelegate {
   }
 
   private func fill(_ buffer: inout OutputBuffer) {
-    armDeadlines()
     guard let session else { return }
     do {
       try session.fill(&buffer)
@@ -133,11 +132,11 @@ actor ServerConnection: TransportDelegate {
       guard call.messages.count == 1, let message = call.messages.popLast() else {
         return fail(call, .runtime(.unimplemented, "a unary call takes exactly one message"))
       }
-      run(call) { try await body(message, context) }
+      run(call, context) { try await body(message, context) }
     case .stream(let body):
       let requests = RawRequestStream(connection: self, call: call)
       let responses = RawResponseWriter(connection: self, call: call)
-      run(call) {
+      run(call, context) {
         try await body(requests, responses, context)
         return nil
       }
@@ -145,13 +144,20 @@ actor ServerConnection: TransportDelegate {
   }
 
   /// Runs a handler on the loop; what it returns or throws ends the call.
-  private func run(_ call: ServerCall, _ body: @escaping @Sendable () async throws -> [UInt8]?) {
+  private func run(
+    _ call: ServerCall,
+    _ context: ServerContext,
+    _ body: @escaping @Sendable () async throws -> [UInt8]?
+  ) {
     call.state = .running
     runningCalls += 1
+    if unarmed.isEmpty { loop.enqueueFlush(self) }
     unarmed.append(call)
+    let scope = server.scope
     call.task = Task(executorPreference: loop) { [self] in
       do {
-        await complete(call, try await body())
+        let reply = if let scope { try await scope(context, body) } else { try await body() }
+        await complete(call, reply)
       } catch {
         await fail(call, .wrapping(error))
       }
@@ -333,8 +339,12 @@ actor ServerConnection: TransportDelegate {
 
   // MARK: Deadlines
 
+  /// At the end of the turn, also while the peer reads nothing.
+  nonisolated func flush() {
+    assumeIsolated { $0.armDeadlines() }
+  }
+
   private func armDeadlines() {
-    guard !unarmed.isEmpty else { return }
     for call in unarmed where call.state == .running {
       guard let deadline = call.context?.deadline else { continue }
       call.deadlineTimer = loop.schedule(after: ContinuousClock.now.duration(to: deadline)) {

@@ -38,6 +38,14 @@ package final class ServerContext: Sendable {
   /// Identifier of the public request, for logs.
   package var requestID: String? { metadata["x-request-id"] }
 
+  /// W3C trace id of the public request, 32 hex digits: the second part of `traceparent`.
+  package var traceID: String? {
+    guard let parts = metadata["traceparent"]?.split(separator: "-"), parts.count >= 4 else {
+      return nil
+    }
+    return parts[1].count == 32 ? String(parts[1]) : nil
+  }
+
   /// Address of the public client.
   package var clientAddress: String? { metadata["x-oneshot-client-address"] }
 

@@ -48,6 +48,9 @@ final class RPCServerPart: DrainableServer {
     )
     var configuration = RPCServer.Configuration(endpoint: endpoint, tls: tls)
     configuration.interceptors = [observer]
+    configuration.scope = { context, body in
+      try await LogContext.$current.withValue(LogContext(call: context)) { try await body() }
+    }
     configuration.onConnectionError = { [logger] error in
       logger.warning("RPC connection ended", metadata: ["error": "\(error)"])
     }

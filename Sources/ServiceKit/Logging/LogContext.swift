@@ -1,4 +1,5 @@
 package import Logging
+package import RPC
 
 /// Ids of the work at hand, put on every log line of its task and its child tasks.
 package struct LogContext: Sendable {
@@ -10,6 +11,8 @@ package struct LogContext: Sendable {
   package var userID: UserID?
   /// Which job the work is for.
   package var jobID: JobID?
+  /// The call that is being answered; its ids are read when a line is written, and only then.
+  private var call: ServerContext?
 
   /// Starts without ids.
   package init(
@@ -24,6 +27,11 @@ package struct LogContext: Sendable {
     self.jobID = jobID
   }
 
+  /// Starts with the ids of a call.
+  package init(call: ServerContext) {
+    self.call = call
+  }
+
   /// The context of the current task.
   @TaskLocal package static var current: LogContext?
 
@@ -31,9 +39,12 @@ package struct LogContext: Sendable {
   package static let provider = Logger.MetadataProvider {
     guard let current else { return [:] }
     var metadata: Logger.Metadata = [:]
-    if let id = current.requestID { metadata["request_id"] = .string(id) }
-    if let id = current.traceID { metadata["trace_id"] = .string(id) }
-    if let id = current.userID { metadata["user_id"] = .stringConvertible(id) }
+    let call = current.call
+    if let id = current.requestID ?? call?.requestID { metadata["request_id"] = .string(id) }
+    if let id = current.traceID ?? call?.traceID { metadata["trace_id"] = .string(id) }
+    if let id = current.userID ?? (call?.principal).map({ UserID($0.userID) }) {
+      metadata["user_id"] = .stringConvertible(id)
+    }
     if let id = current.jobID { metadata["job_id"] = .stringConvertible(id) }
     return metadata
   }
