@@ -12,6 +12,8 @@ packages=(
   # tools of the build, the stack and the tests
   git pkg-config protobuf-compiler protobuf-c-compiler libprotobuf-dev openssl
   postgresql redis-server python3-venv python3-swift nghttp2-client jq curl
+  # load generator and C compiler of the benchmarks
+  wrk gcc
 )
 
 installed=$(dpkg-query -W -f='${db:Status-Abbrev}${Package}\n' "${packages[@]}" 2>/dev/null || true)

@@ -13,7 +13,9 @@ struct BillingStore: Sendable {
     /// Credits that a new account opens with.
     var startingCredits: Int64 = 10
     /// After this a hold that nobody ended gives its credits back.
-    var holdLifetime: Duration = .seconds(24 * 60 * 60)
+    ///
+    /// A last resort: JobSvc ends its jobs, and with them their holds, within a day.
+    var holdLifetime: Duration = .seconds(7 * 24 * 60 * 60)
   }
 
   let database: PostgresClient

@@ -130,8 +130,11 @@ extension JobService {
   }
 
   /// Whether billing has decided, so that there is surely no hold.
+  ///
+  /// Errors of the runtime carry their code's name as the reason; they tell nothing of the hold.
   private static func isRefusal(_ error: ServiceError) -> Bool {
-    switch error.code {
+    guard error.reason != error.code.name else { return false }
+    return switch error.code {
     case .invalidArgument, .failedPrecondition, .resourceExhausted, .permissionDenied, .notFound,
       .outOfRange:
       true

@@ -55,6 +55,7 @@ CREATE TABLE job (
 CREATE INDEX job_queue ON job (queue_class DESC, admitted_at, id) WHERE state = 'pending';
 CREATE INDEX job_lease ON job (lease_expires_at) WHERE state = 'running';
 CREATE INDEX job_running_of_user ON job (user_id) WHERE state = 'running';
+CREATE INDEX job_pending_age ON job (created_at) WHERE state = 'pending';
 CREATE INDEX job_admitting ON job (created_at) WHERE state = 'admitting';
 CREATE INDEX job_of_user ON job (user_id, id DESC) WHERE admitted_at IS NOT NULL;
 

@@ -104,7 +104,12 @@ extension JobStore {
 
   /// Returns the jobs of a process that stops: others go on with the same attempts.
   func handBack(owner: UUID) async throws -> [JobID] {
-    try await requeueLost(ownedBy: owner)
+    var returned: [JobID] = []
+    while true {
+      let batch = try await requeueLost(ownedBy: owner)
+      returned += batch
+      guard batch.count == Self.requeueLimit else { return returned }
+    }
   }
 
   /// Takes jobs from processes that renew no more, and fails those that lost too many.
@@ -135,7 +140,40 @@ extension JobStore {
     return try failed.map { JobID(try $0.decode(at: 0, as: UUID.self)) } + requeued
   }
 
-  /// Requeues the jobs of one process, or, without one, those whose lease has run out.
+  /// Fails jobs that still wait long after their creation and orders the release of their holds.
+  ///
+  /// - Returns: Jobs that failed.
+  func failOverdue(olderThan age: Duration) async throws -> [JobID] {
+    let rows = try await database.query(
+      """
+      WITH overdue AS (
+        SELECT id FROM job
+        WHERE state = 'pending' AND created_at < now() - make_interval(secs => \(Self.seconds(age)))
+        ORDER BY created_at LIMIT 100 FOR UPDATE SKIP LOCKED
+      ), moved AS (
+        UPDATE job
+        SET state = 'failed', stage = 'failed', finished_at = now(), last_event = last_event + 1,
+            error_code = 'PROVIDER_UNAVAILABLE',
+            error_message = 'The job could not be processed at the moment.'
+        FROM overdue WHERE job.id = overdue.id AND job.state = 'pending'
+        RETURNING \(unescaped: Self.eventColumns), job.error_message AS event_message
+      ), event AS (\(unescaped: Self.appendEvent)), ended AS (
+        UPDATE attempt a SET ended_at = now()
+        FROM moved WHERE a.job_id = moved.id AND a.number = moved.attempt AND a.ended_at IS NULL
+      ), owed AS (
+        INSERT INTO settlement (job_id, user_id, action, reason, due_at)
+        SELECT id, user_id, 'release', 1, now() FROM moved
+      )
+      SELECT id FROM moved
+      """
+    )
+    return try rows.map { JobID(try $0.decode(at: 0, as: UUID.self)) }
+  }
+
+  /// Jobs that one statement requeues at most.
+  private static let requeueLimit = 100
+
+  /// Requeues some jobs of one process, or, without one, some whose lease has run out.
   private func requeueLost(ownedBy owner: UUID?) async throws -> [JobID] {
     let rows = try await database.query(
       """
@@ -143,7 +181,7 @@ extension JobStore {
         SELECT id FROM job WHERE state = 'running' AND CASE
           WHEN \(owner)::uuid IS NULL THEN lease_expires_at < now()
           ELSE lease_owner = \(owner)::uuid END
-        LIMIT 100 FOR UPDATE SKIP LOCKED
+        LIMIT \(Int32(Self.requeueLimit)) FOR UPDATE SKIP LOCKED
       ), moved AS (
         UPDATE job
         SET state = 'pending', stage = 'queued', resumes = true,

@@ -82,7 +82,7 @@ struct JobRunner: Sendable {
         let options = CallOptions(deadline: end, waitForReady: false)
         let events = try await gateway.runJob(request, options: options)
         reachable = .now
-        if let ending = try await consume(events, of: job) { return ending }
+        if let ending = try await consumeWhole(events, of: job) { return ending }
         reachable = .now
       } catch let error as ServiceError {
         guard !Task.isCancelled else { return nil }
@@ -94,6 +94,21 @@ struct JobRunner: Sendable {
       try await Task.sleep(for: Self.reconnectDelay)
     }
     return nil
+  }
+
+  /// Consumes the stream and then gives the call up, whatever happened; one that ended stays ended.
+  private func consumeWhole(
+    _ events: ResponseStream<Gpu.RunEvent>,
+    of job: ClaimedJob
+  ) async throws -> Ending? {
+    do {
+      let ending = try await consume(events, of: job)
+      await events.cancel()
+      return ending
+    } catch {
+      await events.cancel()
+      throw error
+    }
   }
 
   private func consume(
@@ -165,7 +180,7 @@ struct JobRunner: Sendable {
     started: ContinuousClock.Instant
   ) async throws {
     switch ending {
-    case .lost: return
+    case .lost: await stopIfCancelled(job)
     case .succeeded(let result):
       let artifacts = result.artifacts.enumerated().map { NewArtifact($1, at: $0, id: ids.next()) }
       guard
@@ -175,7 +190,7 @@ struct JobRunner: Sendable {
           provider: result.provider,
           isCacheHit: result.cacheHit
         )
-      else { return }
+      else { return await stopIfCancelled(job) }
       if !result.cacheHit { estimates.note(job.type, ContinuousClock.now - started) }
       count(job, "succeeded", started)
       await didEnd(job)
@@ -203,7 +218,7 @@ struct JobRunner: Sendable {
         code: failure.reason,
         provider: provider
       )
-      guard isOurs else { return }
+      guard isOurs else { return await stopIfCancelled(job) }
       await relay.announce(job.id)
       bell.ring()
     case .fail:
@@ -214,7 +229,7 @@ struct JobRunner: Sendable {
         message: failure.message,
         provider: provider
       )
-      guard isOurs else { return }
+      guard isOurs else { return await stopIfCancelled(job) }
       count(job, "failed", started)
       await didEnd(job)
     }

@@ -106,10 +106,13 @@ import Testing
     }
   }
 
-  @Test("With billing away a job is not started, and a hold that it may have is released")
-  func billingAway() async throws {
+  @Test(
+    "With billing away a job is not started, and a hold that it may have is released",
+    arguments: [StatusCode.unavailable, .resourceExhausted, .permissionDenied]
+  )
+  func billingAway(code: StatusCode) async throws {
     try await ServiceFixture.run { service in
-      service.billing.refuse(with: .runtime(.unavailable, "away"))
+      service.billing.refuse(with: .runtime(code, "away"))
       let error = await refusal { try await service.create() }
       #expect((error?.code, error?.reason) == (.unavailable, "UNAVAILABLE"))
       let rows = try await service.database.query("SELECT state FROM job")
@@ -185,6 +188,24 @@ import Testing
         try await service.jobs.createJob(ServiceFixture.restore, options: .timeout(.seconds(5)))
       }
       #expect(error?.code == .unauthenticated)
+    }
+  }
+
+  @Test("A run that goes on after its job was cancelled is stopped when it reports")
+  func cancelledUnawares() async throws {
+    try await ServiceFixture.run { service in
+      service.gateway.play(.hang)
+      let id = try await service.create().id
+      try await service.eventually {
+        service.gateway.state.withLock { !$0.hanging.isEmpty }
+      }
+      // Nobody tells the gateway; the runner learns of it with the next progress.
+      let job = JobID(try #require(UUID(uuidString: id)))
+      let store = JobStore(database: service.database)
+      #expect(try await store.cancel(job, of: service.user)?.isChanged == true)
+      #expect(service.gateway.cancelled.isEmpty)
+      service.gateway.state.withLock { $0.hanging.removeValue(forKey: "\(id)-1") }?.finish()
+      try await service.eventually { service.gateway.cancelled == ["\(id)-1"] }
     }
   }
 

@@ -79,6 +79,35 @@ import Testing
     }
   }
 
+  @Test("A job that waited too long fails, with its event and the release of its hold")
+  func overdue() async throws {
+    try await JobFixture.run { jobs in
+      let user = JobFixture.newUser()
+      let old = try await jobs.pendingJob(of: user)
+      let running = try await jobs.pendingJob()
+      let young = try await jobs.pendingJob()
+      for (job, hours) in [(old, 21), (running, 21), (young, 19)] {
+        _ = try await jobs.database.query(
+          """
+          UPDATE job SET created_at = now() - make_interval(hours => \(Int32(hours))),
+            queue_class = CASE WHEN id = \(running.uuid) THEN 1 ELSE 0 END
+          WHERE id = \(job.uuid)
+          """
+        )
+      }
+      #expect(try await jobs.claimOne()?.id == running)
+      let patience = Reconciler.pendingPatience
+      #expect(try await jobs.store.failOverdue(olderThan: patience) == [old])
+      #expect(try await jobs.store.failOverdue(olderThan: patience).isEmpty)
+      #expect(try await jobs.state(running) == .running)
+      #expect(try await jobs.state(young) == .pending)
+      #expect(try await jobs.owed(old) == "release:1")
+      #expect(try await jobs.events(old, user) == ["queued:queued:0", "failed:failed:0"])
+      let stored = try #require(try await jobs.store.job(old, of: user)?.0)
+      #expect(stored.errorCode == "PROVIDER_UNAVAILABLE")
+    }
+  }
+
   @Test("Cancelling ends a waiting or running job once, and names the run to stop")
   func cancellation() async throws {
     try await JobFixture.run { jobs in

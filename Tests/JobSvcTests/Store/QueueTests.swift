@@ -136,6 +136,21 @@ import Testing
     }
   }
 
+  @Test("A stopping process hands all its jobs back, however many")
+  func handBackOfMany() async throws {
+    try await JobFixture.run { jobs in
+      var ids: Set<JobID> = []
+      for _ in 0..<101 { ids.insert(try await jobs.pendingJob()) }
+      let claimed = try await jobs.store.claim(
+        limit: 200,
+        owner: jobs.owner,
+        lease: JobFixture.lease
+      )
+      #expect(claimed.count == 101)
+      #expect(Set(try await jobs.store.handBack(owner: jobs.owner)) == ids)
+    }
+  }
+
   @Test("A retried job waits, and its next attempt has another number and avoids the provider")
   func retry() async throws {
     try await JobFixture.run { jobs in
