@@ -19,6 +19,7 @@ class Demo(unittest.TestCase):
                     str(stack.ROOT / "clients" / "demo" / "demo.py"),
                     *("--url", stack.url(), "--out", out),
                     *("--photo", str(stack.PHOTOS / "astronaut.png")),
+                    *("--worn", str(stack.PHOTOS / "astronaut_worn.jpg")),
                     *("--face", str(stack.PHOTOS / "grace_hopper.jpg")),
                 ],
                 capture_output=True,

@@ -265,16 +265,17 @@ class Demo:
             )
 
 
-def run(url: str, photo: Path, face: Path, out: Path) -> None:
+def run(url: str, photo: Path, face: Path, worn: Path, out: Path) -> None:
     demo = Demo(Api(url), out)
     demo.sign_up()
 
     say("uploading photographs")
     photo_id = demo.upload(photo)
+    worn_id = photo_id if worn == photo else demo.upload(worn)
     face_id = demo.upload(face)
 
     demo.run_job(
-        "face restore", "face_restore", {"input_upload_id": photo_id, "face_restore": "gfpgan"}
+        "face restore", "face_restore", {"input_upload_id": worn_id, "face_restore": "gfpgan"}
     )
     say("asking for 1024 pixels, which the free plan does not give")
     demo.refused("face_restore", {"input_upload_id": photo_id, "max_side": 1024})
@@ -301,10 +302,12 @@ def main() -> int:
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="public address of OneShot")
     parser.add_argument("--photo", type=Path, required=True, help="the picture to work on")
     parser.add_argument("--face", type=Path, required=True, help="the picture that gives its face")
+    parser.add_argument("--worn", type=Path, help="the picture to restore; --photo if not given")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the results")
     options = parser.parse_args()
     try:
-        run(options.url, options.photo, options.face, options.out)
+        worn = options.worn or options.photo
+        run(options.url, options.photo, options.face, worn, options.out)
     except (DemoError, OSError, http.client.HTTPException) as error:
         print(f"\nerror: {error}", file=sys.stderr)
         return 1

@@ -4,9 +4,12 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 load_ports
 
-photo=${PHOTO:-$ROOT/Tests/Fixtures/photos/astronaut.png}
-face=${FACE:-$ROOT/Tests/Fixtures/photos/grace_hopper.jpg}
-for file in "$photo" "$face"; do [ -r "$file" ] || die "no such picture: $file"; done
+photos=$ROOT/Tests/Fixtures/photos
+photo=${PHOTO:-$photos/astronaut.png}
+face=${FACE:-$photos/grace_hopper.jpg}
+# Without a picture of the user's, the one to restore is a worn copy: ours are too good.
+worn=${PHOTO:-$photos/astronaut_worn.jpg}
+for file in "$photo" "$face" "$worn"; do [ -r "$file" ] || die "no such picture: $file"; done
 
 # Stops what this script started; after a failure the data stays, for a look at it.
 finish() {
@@ -29,4 +32,4 @@ umask 022
 python3=/usr/bin/python3
 [ -x "$python3" ] || python3=python3
 "$python3" "$ROOT/clients/demo/demo.py" --url "http://127.0.0.1:${PORTS[EDGE]}" \
-  --photo "$photo" --face "$face" --out "$ROOT/out"
+  --photo "$photo" --face "$face" --worn "$worn" --out "$ROOT/out"
