@@ -108,15 +108,6 @@ extension HTTP2Session {
     )
   }
 
-  /// Whether a new stream would start at once: the peer's limit is not reached.
-  package var canOpenStream: Bool {
-    let limit = nghttp2_session_get_remote_settings(
-      pointer,
-      NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS
-    )
-    return openStreams < Int(limit) && nghttp2_session_check_request_allowed(pointer) != 0
-  }
-
   private func resume(_ stream: HTTP2Stream) {
     guard stream.isDeferred else { return }
     stream.isDeferred = false

@@ -14,8 +14,6 @@ package struct RPCLimits: Sendable {
   package var maxUnaryTimeout: Duration = .seconds(600)
   /// Taken off the deadline at each hop, so that the inner call gives up first.
   package var hopMargin: Duration = .milliseconds(20)
-  /// From accept to the first request, and between requests of an otherwise idle connection.
-  package var idleTimeout: Duration = .seconds(3_600)
   /// HTTP/2's own limits.
   package var http2 = HTTP2Limits()
 
