@@ -5,7 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 packages=(
   # C and C++ libraries that the services are built on
-  libnghttp2-dev libprotobuf-c-dev libssl-dev libpq-dev libhiredis-dev libuv1-dev
+  libnghttp2-dev libprotobuf-c-dev libssl-dev libpq-dev libhiredis-dev libuv1-dev zlib1g-dev
   libcurl4-openssl-dev node-llhttp libsimdjson-dev libvips-dev libcrypt-dev libstdc++-12-dev
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libopencv-objdetect-dev
   libopencv-photo-dev opencv-data

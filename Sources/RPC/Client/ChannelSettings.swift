@@ -19,7 +19,7 @@ struct ChannelSettings: Sendable {
     timeout: Duration
   ) -> HeaderBlock {
     var head = HeaderBlock()
-    head.reserve(fields: 10 + options.metadata.count, bytes: 512)
+    head.reserve(fields: 12 + options.metadata.count, bytes: 512)
     head.append(":method", "POST")
     head.append(":scheme", tls == nil ? "http" : "https")
     head.append(":path", method.path)
@@ -27,6 +27,10 @@ struct ChannelSettings: Sendable {
     head.append("grpc-timeout", TimeoutHeader.format(timeout))
     head.append("te", "trailers")
     head.append("content-type", "application/grpc")
+    if let compression = options.compression {
+      head.append("grpc-encoding", compression.rawValue)
+    }
+    head.append("grpc-accept-encoding", Compression.accepted)
     head.append("user-agent", Self.userAgent)
     for (name, value) in options.metadata { head.append(name, value) }
     return head

@@ -7,15 +7,20 @@ internal import HTTP2
 // @unchecked: touched by its connection alone, on the connection's loop; streams hold it as a ticket.
 final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
   let deadline: ContinuousClock.Instant
+  /// How we compress what we send.
+  let compression: Compression?
   /// Kept after its end: the bytes that came on it are still to be given back.
   var stream: HTTP2Stream?
   private var deframer: MessageDeframer
   private let maxBuffered: Int
+  private let maxMessageBytes: Int
 
   private(set) var headers: HeaderBlock?
   private(set) var trailers: HeaderBlock?
   private var httpStatus = 0
-  private(set) var messages: [[UInt8]] = []
+  private var messages: [ReceivedMessage] = []
+  /// Whether the message that was taken last came compressed.
+  private(set) var wasCompressed = false
   private(set) var unconsumed = 0
   private(set) var outcome: Result<Void, ServiceError>?
   /// Not processed by the peer: safe to send again whatever the method does.
@@ -27,8 +32,10 @@ final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
   /// Waits for room to send.
   private var writer: CheckedContinuation<Void, Never>?
 
-  init(deadline: ContinuousClock.Instant, limits: RPCLimits) {
+  init(deadline: ContinuousClock.Instant, compression: Compression?, limits: RPCLimits) {
     self.deadline = deadline
+    self.compression = compression
+    maxMessageBytes = limits.maxReceiveMessageBytes
     maxBuffered = limits.maxBufferedMessages
     deframer = MessageDeframer(maxMessageBytes: limits.maxReceiveMessageBytes)
   }
@@ -37,8 +44,27 @@ final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
   /// Whether received bytes may be given back to the peer's window.
   var hasRoom: Bool { messages.count < maxBuffered }
 
-  func takeMessage() -> [UInt8]? {
-    messages.isEmpty ? nil : messages.removeFirst()
+  /// Number of messages that nobody has taken yet.
+  var waitingMessages: Int { messages.count }
+
+  /// The next message, inflated only now: what waits stays as small as it came.
+  ///
+  /// - Throws: ``ServiceError`` when the reply's encoding does not explain its bytes.
+  func takeMessage() throws(ServiceError) -> [UInt8]? {
+    guard !messages.isEmpty else { return nil }
+    let received = messages.removeFirst()
+    wasCompressed = received.isCompressed
+    guard received.isCompressed else { return received.bytes }
+    return try received.plain(replyCompression(), limit: maxMessageBytes)
+  }
+
+  /// An encoding that we did not accept is the server's fault.
+  private func replyCompression() throws(ServiceError) -> Compression? {
+    do {
+      return try headers?.compression
+    } catch {
+      throw .runtime(.internalError, error.message)
+    }
   }
 
   func takeUnconsumed() -> Int {

@@ -160,13 +160,17 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
     guard let session, !isGoingAway else { throw .runtime(.unavailable, "not connected") }
     let timeout = ContinuousClock.now.duration(to: deadline)
     guard timeout > .zero else { throw .runtime(.deadlineExceeded, "no time left for the call") }
-    let call = ClientCall(deadline: deadline, limits: settings.limits)
+    let call = ClientCall(
+      deadline: deadline,
+      compression: options.compression,
+      limits: settings.limits
+    )
     let head = settings.requestHead(method, options, timeout: timeout)
     do {
       let stream = try session.submitRequest(head, endStream: false, handler: call)
       call.stream = stream
       if var frame = onlyMessage {
-        RPCFraming.seal(&frame)
+        Compression.seal(&frame, with: options.compression)
         session.send(stream, frame)
         session.finish(stream)
       }
@@ -187,11 +191,12 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
     }
     forget(call)
     if case .failure(let error) = call.outcome { throw error }
-    guard call.messages.count == 1, let message = call.takeMessage() else {
+    guard call.waitingMessages == 1, let message = try call.takeMessage() else {
       throw .runtime(.internalError, "a unary reply has exactly one message")
     }
     return RPCReply(
       message: message,
+      wasCompressed: call.wasCompressed,
       headers: Metadata(call.headers ?? [:]),
       trailers: Metadata(call.trailers ?? [:])
     )
@@ -200,18 +205,26 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
   /// The next message of a streaming call, nil after the last.
   func nextMessage(of call: ClientCall) async throws(ServiceError) -> [UInt8]? {
     while true {
-      if let message = call.takeMessage() {
-        giveBackWindow(call)
-        return message
+      if call.waitingMessages > 0 {
+        defer { giveBackWindow(call) }
+        do {
+          return try call.takeMessage()
+        } catch {
+          cancel(call, error)
+          throw error
+        }
       }
       if let outcome = call.outcome {
         forget(call)
         try outcome.get()
         return nil
       }
-      await withCheckedContinuation { call.wait($0) { !$0.messages.isEmpty } }
+      await withCheckedContinuation { call.wait($0) { $0.waitingMessages > 0 } }
     }
   }
+
+  /// Whether the message that was taken last came compressed.
+  func wasCompressed(_ call: ClientCall) -> Bool { call.wasCompressed }
 
   /// The reply's headers, as soon as they are there.
   func headers(of call: ClientCall) async throws(ServiceError) -> Metadata {
@@ -224,13 +237,17 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
   }
 
   /// Sends one message; waits while the peer is slow.
-  func send(_ frame: [UInt8], on call: ClientCall) async throws(ServiceError) {
+  func send(
+    _ frame: [UInt8],
+    on call: ClientCall,
+    compress: Bool
+  ) async throws(ServiceError) {
     guard let session, let stream = call.stream, !call.isEnded else {
       if case .failure(let error) = call.outcome { throw error }
       throw .runtime(.cancelled, "the call has ended")
     }
     var frame = frame
-    RPCFraming.seal(&frame)
+    Compression.seal(&frame, with: compress ? call.compression : nil)
     let hasRoom = session.send(stream, frame)
     transport?.setNeedsFlush()
     guard !hasRoom else { return }

@@ -4,6 +4,8 @@ package import Protobuf
 package struct RPCReply: Sendable {
   /// The message without its frame.
   package let message: [UInt8]
+  /// Whether it came compressed: for tests and debugging.
+  package let wasCompressed: Bool
   package let headers: Metadata
   package let trailers: Metadata
 }
@@ -17,8 +19,15 @@ package struct RawClientStream: AsyncSequence, Sendable {
   let call: ClientCall
 
   /// Sends one unsealed frame; waits while the peer is slow.
-  package func send(_ frame: [UInt8]) async throws(ServiceError) {
-    try await connection.send(frame, on: call)
+  ///
+  /// With `compress` false it goes as it is, whatever ``CallOptions/compression`` says.
+  package func send(_ frame: [UInt8], compress: Bool = true) async throws(ServiceError) {
+    try await connection.send(frame, on: call, compress: compress)
+  }
+
+  /// Whether the message that was read last came compressed: for tests and debugging.
+  package var wasCompressed: Bool {
+    get async { await connection.wasCompressed(call) }
   }
 
   /// Tells the peer that no more messages come.
@@ -62,8 +71,10 @@ package struct RequestWriter<Message: ProtobufMessage>: Sendable {
   package init(_ raw: RawClientStream) { self.raw = raw }
 
   /// Sends one message; waits while the peer is slow.
-  package func send(_ message: Message) async throws {
-    try await raw.send(message.encoded(reserving: RPCFraming.prefixLength))
+  ///
+  /// With `compress` false it goes as it is, whatever ``CallOptions/compression`` says.
+  package func send(_ message: Message, compress: Bool = true) async throws {
+    try await raw.send(message.encoded(reserving: RPCFraming.prefixLength), compress: compress)
   }
 
   /// Tells the peer that no more messages come.
@@ -86,6 +97,11 @@ package struct ResponseStream<Message: ProtobufMessage>: AsyncSequence, Sendable
 
   /// Gives the call up.
   package func cancel() async { await raw.cancel() }
+
+  /// Whether the message that was read last came compressed: for tests and debugging.
+  package var wasCompressed: Bool {
+    get async { await raw.wasCompressed }
+  }
 
   package struct AsyncIterator: AsyncIteratorProtocol {
     fileprivate var raw: RawClientStream.AsyncIterator

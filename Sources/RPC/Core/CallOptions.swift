@@ -6,15 +6,19 @@ package struct CallOptions: Sendable {
   package var metadata: [(name: String, value: String)]
   /// Wait for a connection until the deadline instead of failing while the peer is down.
   package var waitForReady: Bool
+  /// How the messages that we send are compressed; replies are inflated in any case.
+  package var compression: Compression?
 
   package init(
     deadline: ContinuousClock.Instant? = nil,
     metadata: [(name: String, value: String)] = [],
-    waitForReady: Bool = false
+    waitForReady: Bool = false,
+    compression: Compression? = nil
   ) {
     self.deadline = deadline
     self.metadata = metadata
     self.waitForReady = waitForReady
+    self.compression = compression
   }
 
   /// The deadline that is `timeout` from now.

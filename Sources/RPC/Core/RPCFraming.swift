@@ -4,10 +4,10 @@ package enum RPCFraming {
   /// Bytes to reserve in front of an encoded message.
   package static let prefixLength = 5
 
-  /// Writes the prefix of an uncompressed message into its reserved bytes.
-  package static func seal(_ frame: inout [UInt8]) {
+  /// Writes the prefix of a message into its reserved bytes.
+  package static func seal(_ frame: inout [UInt8], isCompressed: Bool = false) {
     let count = UInt32(frame.count - prefixLength)
-    frame[0] = 0
+    frame[0] = isCompressed ? 1 : 0
     frame[1] = UInt8(truncatingIfNeeded: count >> 24)
     frame[2] = UInt8(truncatingIfNeeded: count >> 16)
     frame[3] = UInt8(truncatingIfNeeded: count >> 8)
@@ -24,15 +24,20 @@ package enum RPCFraming {
   }
 }
 
+/// One message as it came: perhaps compressed still.
+struct ReceivedMessage: Sendable, Equatable {
+  var bytes: [UInt8]
+  /// The frame's flag.
+  var isCompressed = false
+}
+
 /// Cuts a body into messages; bytes in, messages out, no I/O.
 ///
-/// States: reading a prefix, reading a message. A prefix that names too large a message, or a
-/// compressed one, is refused before anything is allocated for it.
+/// States: reading a prefix, reading a message. A prefix that names too large a message is refused
+/// before anything is allocated for it.
 struct MessageDeframer {
   enum Failure: Error, Equatable {
     case tooLarge(Int)
-    /// Flag 1: this connection agreed on no compression.
-    case compressed
     /// A flag other than 0 and 1.
     case badFlag(UInt8)
 
@@ -40,8 +45,6 @@ struct MessageDeframer {
       switch self {
       case .tooLarge(let count):
         .runtime(.resourceExhausted, "message of \(count) bytes is over the limit")
-      case .compressed:
-        .runtime(.internalError, "compressed message, but no grpc-encoding was agreed on")
       case .badFlag(let flag): .runtime(.internalError, "bad compressed flag \(flag)")
       }
     }
@@ -63,7 +66,7 @@ struct MessageDeframer {
   /// Takes bytes; `emit` gets each message that is complete.
   mutating func receive(
     _ bytes: UnsafeRawBufferPointer,
-    emit: ([UInt8]) -> Void
+    emit: (ReceivedMessage) -> Void
   ) throws(Failure) {
     var rest = bytes
     while !rest.isEmpty || (prefixCount == 5 && missing == 0) {
@@ -77,7 +80,7 @@ struct MessageDeframer {
       missing -= count
       guard missing == 0 else { return }
       prefixCount = 0
-      let complete = message
+      let complete = ReceivedMessage(bytes: message, isCompressed: prefix.0 == 1)
       message = []
       emit(complete)
     }
@@ -91,8 +94,7 @@ struct MessageDeframer {
     prefixCount += count
     rest = UnsafeRawBufferPointer(rebasing: rest[count...])
     guard prefixCount == 5 else { return }
-    if prefix.0 == 1 { throw .compressed }
-    guard prefix.0 == 0 else { throw .badFlag(prefix.0) }
+    guard prefix.0 <= 1 else { throw .badFlag(prefix.0) }
     missing =
       Int(prefix.1) << 24 | Int(prefix.2) << 16 | Int(prefix.3) << 8 | Int(prefix.4)
     guard missing <= maxMessageBytes else { throw .tooLarge(missing) }

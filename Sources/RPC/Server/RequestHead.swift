@@ -11,6 +11,8 @@ enum CallRefusal: Error {
 struct RequestHead {
   /// Time that the caller gives; nil when it named none.
   let timeout: Duration?
+  /// How the request's messages are compressed, where their frames say so.
+  let compression: Compression?
 
   /// Checks method, content type, encoding and timeout (grpc doc/PROTOCOL-HTTP2.md).
   init(_ block: HeaderBlock) throws(CallRefusal) {
@@ -21,9 +23,10 @@ struct RequestHead {
       value.starts(with: "application/grpc".utf8)
     }
     guard isGRPC == true else { throw .http(415) }
-    let isIdentity = block.withValue(of: "grpc-encoding") { $0.elementsEqual("identity".utf8) }
-    guard isIdentity != false else {
-      throw .status(.runtime(.unimplemented, "unknown grpc-encoding"))
+    do {
+      compression = try block.compression
+    } catch {
+      throw .status(error)
     }
     switch block.withValue(of: "grpc-timeout", TimeoutHeader.parse) {
     case .none: timeout = nil
@@ -33,19 +36,34 @@ struct RequestHead {
   }
 }
 
+extension HeaderBlock {
+  /// What `grpc-encoding` names; nil for none.
+  ///
+  /// - Throws: ``ServiceError`` `.unimplemented` for an encoding that we do not know.
+  var compression: Compression? {
+    get throws(ServiceError) {
+      let named = withValue(of: "grpc-encoding") { value in
+        Result { () throws(ServiceError) in try Compression(header: value) }
+      }
+      return try named?.get()
+    }
+  }
+}
+
 /// The protocol's own fields of a response.
 enum ResponseHead {
   private static let start: HeaderBlock = [
-    ":status": "200", "content-type": "application/grpc", "grpc-accept-encoding": "identity",
+    ":status": "200", "content-type": "application/grpc",
+    "grpc-accept-encoding": Compression.accepted,
   ]
   /// Start of a response without messages.
   static let trailersOnly = start
   static let okTrailers: HeaderBlock = ["grpc-status": "0"]
 
-  static func block(adding extra: HeaderBlock?) -> HeaderBlock {
-    guard let extra else { return start }
+  static func block(adding extra: HeaderBlock?, compression: Compression?) -> HeaderBlock {
     var block = start
-    block.append(contentsOf: extra)
+    if let compression { block.append("grpc-encoding", compression.rawValue) }
+    if let extra { block.append(contentsOf: extra) }
     return block
   }
 }

@@ -17,7 +17,11 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
   var state = State.receiving
   var head: HeaderBlock?
   var isHeadOversized = false
-  var messages: [[UInt8]] = []
+  var messages: [ReceivedMessage] = []
+  /// How the client says that it compresses.
+  var requestCompression: Compression?
+  /// What the head of our answer said.
+  var responseCompression: Compression?
   var unconsumed = 0
   var isEnded = false
   var closeCode: HTTP2ErrorCode?

@@ -129,10 +129,15 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     case .unary(let body):
       guard call.isEnded || call.messages.count > 1 || call.failure != nil else { return }
       if let failure = call.failure { return fail(call, failure) }
-      guard call.messages.count == 1, let message = call.messages.popLast() else {
+      guard call.messages.count == 1, let received = call.messages.popLast() else {
         return fail(call, .runtime(.unimplemented, "a unary call takes exactly one message"))
       }
-      run(call, context) { try await body(message, context) }
+      do throws(ServiceError) {
+        let message = try plain(received, of: call)
+        run(call, context) { try await body(message, context) }
+      } catch {
+        fail(call, error)
+      }
     case .stream(let body):
       let requests = RawRequestStream(connection: self, call: call)
       let responses = RawResponseWriter(connection: self, call: call)
@@ -189,6 +194,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
       hopMargin: server.limits.hopMargin
     )
     call.context = context
+    call.requestCompression = request.compression
     do {
       for interceptor in server.interceptors { try interceptor.callWillStart(context) }
     } catch {
@@ -218,9 +224,14 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
   func nextMessage(of call: ServerCall) async throws -> [UInt8]? {
     while true {
       if !call.messages.isEmpty {
-        let message = call.messages.removeFirst()
+        let received = call.messages.removeFirst()
         giveBackWindow(call)
-        return message
+        do throws(ServiceError) {
+          return try plain(received, of: call)
+        } catch {
+          fail(call, error)
+          throw error
+        }
       }
       try checkRunning(call)
       if call.isEnded { return nil }
@@ -228,12 +239,22 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     }
   }
 
-  func send(_ frame: [UInt8], on call: ServerCall) async throws {
+  /// Inflates a message only when its handler takes it: what waits stays as small as it came.
+  private func plain(_ message: ReceivedMessage, of call: ServerCall) throws(ServiceError)
+    -> [UInt8]
+  {
+    guard message.isCompressed || call.requestCompression != nil else { return message.bytes }
+    call.context?.noteRequest(isCompressed: message.isCompressed)
+    return try message.plain(call.requestCompression, limit: server.limits.maxReceiveMessageBytes)
+  }
+
+  func send(_ frame: [UInt8], on call: ServerCall, compress: Bool?) async throws {
     try checkRunning(call)
     guard let session else { throw ServiceError.runtime(.cancelled, "the client has gone") }
-    var frame = frame
-    RPCFraming.seal(&frame)
+    if compress == true, !call.didSendHeaders { call.context?.compressReply() }
     startResponse(call)
+    var frame = frame
+    Compression.seal(&frame, with: compress == false ? nil : call.responseCompression)
     let hasRoom = session.send(call.stream, frame)
     transport?.setNeedsFlush()
     guard !hasRoom else { return }
@@ -252,9 +273,11 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
   private func startResponse(_ call: ServerCall) {
     guard !call.didSendHeaders else { return }
     call.didSendHeaders = true
+    let head = call.context?.replyHead
+    call.responseCompression = head?.compression
     session?.submitResponse(
       call.stream,
-      ResponseHead.block(adding: call.context?.takeHeaders()),
+      ResponseHead.block(adding: head?.headers, compression: head?.compression),
       endStream: false
     )
   }
@@ -264,7 +287,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     guard call.state == .running, let session, call.closeCode == nil else { return end(call, nil) }
     startResponse(call)
     if var frame = reply {
-      RPCFraming.seal(&frame)
+      Compression.seal(&frame, with: call.responseCompression)
       session.send(call.stream, frame)
     }
     session.finish(call.stream, trailers: ResponseHead.okTrailers)
@@ -277,7 +300,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     call.failure = error
     if call.closeCode == nil, let session {
       var trailers = call.didSendHeaders ? HeaderBlock() : ResponseHead.trailersOnly
-      if !call.didSendHeaders, let headers = call.context?.takeHeaders() {
+      if !call.didSendHeaders, let headers = call.context?.replyHead.headers {
         trailers.append(contentsOf: headers)
       }
       StatusDetails.append(error, to: &trailers)

@@ -13,8 +13,14 @@ package final class ServerContext: Sendable {
   /// The loop that the handler runs on.
   package let loop: EventLoop
 
+  private struct Reply {
+    var headers: HeaderBlock?
+    var compression: Compression?
+    var wasRequestCompressed = false
+  }
+
   private let hopMargin: Duration
-  private let headers = Mutex<HeaderBlock?>(nil)
+  private let reply = Mutex(Reply())
 
   package init(
     method: MethodDescriptor,
@@ -71,14 +77,33 @@ package final class ServerContext: Sendable {
 
   /// Adds a field to the reply's headers; no effect once a first message was sent.
   package func setHeader(_ name: String, _ value: String) {
-    headers.withLock { headers in
-      var block = headers ?? HeaderBlock()
+    reply.withLock { reply in
+      var block = reply.headers ?? HeaderBlock()
       block.append(name, value)
-      headers = block
+      reply.headers = block
     }
   }
 
-  func takeHeaders() -> HeaderBlock? {
-    headers.withLock { $0 }
+  /// What the handler has said about the head of its reply.
+  var replyHead: (headers: HeaderBlock?, compression: Compression?) {
+    reply.withLock { ($0.headers, $0.compression) }
+  }
+
+  // MARK: Compression
+
+  /// Compresses the reply, each message of a stream, if the caller accepts that.
+  ///
+  /// No effect once a first message was sent. ``RawResponseWriter/send(_:compress:)`` leaves single
+  /// messages out.
+  package func compressReply(_ compression: Compression? = .gzip) {
+    guard compression?.isAccepted(by: metadata["grpc-accept-encoding"]) != false else { return }
+    reply.withLock { $0.compression = compression }
+  }
+
+  /// Whether the message that the handler took last came compressed: for tests and debugging.
+  package var wasRequestCompressed: Bool { reply.withLock { $0.wasRequestCompressed } }
+
+  func noteRequest(isCompressed: Bool) {
+    reply.withLock { $0.wasRequestCompressed = isCompressed }
   }
 }

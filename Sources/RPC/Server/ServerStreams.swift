@@ -29,9 +29,13 @@ package struct RawResponseWriter: Sendable {
 
   /// Queues one unsealed frame and waits until there is room for another.
   ///
+  /// - Parameters:
+  ///   - frame: The message behind ``RPCFraming/prefixLength`` unset bytes.
+  ///   - compress: Nil: as ``ServerContext/compressReply(_:)`` says; false: not this message; true with
+  ///     the first message: as if that had been called.
   /// - Throws: ``ServiceError`` `.cancelled` when the client has gone.
-  package func send(_ frame: [UInt8]) async throws {
-    try await connection.send(frame, on: call)
+  package func send(_ frame: [UInt8], compress: Bool? = nil) async throws {
+    try await connection.send(frame, on: call, compress: compress)
   }
 }
 
@@ -65,9 +69,9 @@ package struct ResponseWriter<Message: ProtobufMessage>: Sendable {
 
   package init(_ raw: RawResponseWriter) { self.raw = raw }
 
-  /// Sends one message.
-  package func send(_ message: Message) async throws {
-    try await raw.send(message.encoded(reserving: RPCFraming.prefixLength))
+  /// Sends one message, compressed as ``RawResponseWriter/send(_:compress:)`` says.
+  package func send(_ message: Message, compress: Bool? = nil) async throws {
+    try await raw.send(message.encoded(reserving: RPCFraming.prefixLength), compress: compress)
   }
 }
 
