@@ -116,6 +116,37 @@ let testProtos: [Target] = [
   ),
 ]
 
+/// gRPC's interoperability tests: a server, a client, and what both speak.
+let interop: [Target] =
+  [
+    .target(
+      name: "CInteropAPI",
+      dependencies: ["CProtobufC", "CProtobufWellKnown"],
+      path: "Tests/Interop/CInteropAPI",
+      cSettings: strictC
+    ),
+    .target(
+      name: "InteropAPI",
+      dependencies: ["RPC", "Protobuf", "CInteropAPI"],
+      path: "Tests/Interop/InteropAPI",
+      swiftSettings: strict
+    ),
+    .target(
+      name: "InteropOptions",
+      dependencies: ["Net", arguments],
+      path: "Tests/Interop/InteropOptions",
+      swiftSettings: strict
+    ),
+  ]
+  + [("interop-server", "InteropServer"), ("interop-client", "InteropClient")].map {
+    .executableTarget(
+      name: $0.0,
+      dependencies: ["InteropAPI", "InteropOptions", "RPC", "EventLoop", "Net", arguments],
+      path: "Tests/Interop/\($0.1)",
+      swiftSettings: strict
+    )
+  }
+
 let modules: [Target] = [
   module("EventLoop", ["CUV", "CLoopThread"]),
   module("Net", ["EventLoop", "COpenSSL", "CSockets"]),
@@ -252,6 +283,6 @@ let package = Package(
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
   ],
-  targets: cLibraries + generatedC + testProtos + modules + services + moduleTests,
+  targets: cLibraries + generatedC + testProtos + interop + modules + services + moduleTests,
   cxxLanguageStandard: .cxx17
 )

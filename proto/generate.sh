@@ -63,7 +63,8 @@ files() {
   (cd proto && find "$1" -name '*.proto' | LC_ALL=C sort)
 }
 
-mapfile -t grpc < <(files grpc)
+mapfile -t grpc < <(files grpc | grep -v ^grpc/testing/)
+mapfile -t interop < <(files grpc/testing)
 mapfile -t echo < <(files oneshot/echo)
 mapfile -t sample < <(files oneshot/sample)
 mapfile -t api < <(files oneshot | grep -v -e ^oneshot/echo/ -e ^oneshot/sample/)
@@ -71,6 +72,7 @@ generate wellknown google/protobuf/descriptor.proto "${well_known[@]}"
 generate rpc google/rpc/{code,status,error_details}.proto "${grpc[@]}"
 generate oneshot "${api[@]}"
 generate echo "${echo[@]}"
+generate interop "${interop[@]}"
 generate test "${sample[@]}"
 
 directories=(
@@ -78,6 +80,7 @@ directories=(
   Sources/RPC/Generated Sources/CRPCProtos
   Sources/OneShotAPI/Generated Sources/COneShotAPI
   Sources/EchoAPI/Generated Sources/CEchoAPI
+  Tests/Interop/InteropAPI/Generated Tests/Interop/CInteropAPI
   Tests/Protos/TestProtos Tests/Protos/CTestProtos
 )
 if [[ ${1:-} == --check ]]; then

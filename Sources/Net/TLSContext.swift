@@ -43,6 +43,21 @@ package final class TLSContext: Sendable {
       )
     }
 
+    /// A client without a certificate of its own, TLS 1.2 and 1.3.
+    package static func client(
+      authorityFile: String,
+      protocols: [String] = ["h2"]
+    ) -> Configuration {
+      Configuration(
+        role: .client,
+        certificateFile: nil,
+        keyFile: nil,
+        authorityFile: authorityFile,
+        protocols: protocols,
+        requiresTLS13: false
+      )
+    }
+
     /// A public server: no client certificates, TLS 1.2 and 1.3.
     package static func publicServer(
       certificateFile: String,

@@ -109,6 +109,30 @@ import Testing
     }
   }
 
+  @Test("A handler's trailers arrive with the status, whatever it is", arguments: [0, 1, 2])
+  func trailers(messages: Int) async throws {
+    var registry = MethodRegistry()
+    registry.stream(download) { _, responses, context in
+      context.setTrailer("x-late-bin", "q6ur")
+      for _ in 0..<messages { try await responses.send(framed([1])) }
+      if messages != 1 { throw ServiceError.runtime(.aborted, "enough") }
+    }
+    try await RPCFixture.run(registry) { fixture in
+      let stream = try await fixture.channel.openStream(download)
+      await stream.finishSending()
+      var received = 0
+      do {
+        for try await _ in stream { received += 1 }
+        #expect(messages == 1)
+      } catch {
+        #expect((error as? ServiceError)?.code == .aborted)
+      }
+      #expect(received == messages)
+      let trailers = await stream.trailers
+      #expect(trailers.binary("x-late-bin") == [0xab, 0xab, 0xab])
+    }
+  }
+
   @Test("A client that goes away ends the handler's stream")
   func clientGoes() async throws {
     let ended = Signal()

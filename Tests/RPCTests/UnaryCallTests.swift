@@ -132,6 +132,7 @@ import Testing
       #expect(context.metadata.binary("trace-bin") == [0, 255])
       #expect(context.callOptions.metadata.contains { $0.name == "x-oneshot-user-id" })
       context.setHeader("location", "/api/v1/jobs/7")
+      context.setTrailer("cost", "12")
       return framed([])
     }
     try await RPCFixture.run(registry) { fixture in
@@ -143,6 +144,7 @@ import Testing
         options: options
       )
       #expect(reply.headers["location"] == "/api/v1/jobs/7")
+      #expect(reply.trailers["cost"] == "12")
     }
   }
 

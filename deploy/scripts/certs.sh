@@ -2,12 +2,20 @@
 # Creates what the stack proves itself with: a development certificate authority, a certificate
 # per service, the key pair that signs access tokens. Keeps what is complete and not about to
 # expire. Private keys are readable by their owner alone.
+#   certs.sh          makes what is missing
+#   certs.sh folder   the same, and prints the folder alone
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 NAMES=(edge auth jobs billing gpu ctl test)
 RENEW_BEFORE_DAYS=14
 CERTIFICATE_DAYS=180
 AUTHORITY_DAYS=1825
+
+if [ "${1:-}" = folder ]; then
+  "$0" >&2
+  echo "$CERTS"
+  exit
+fi
 
 make_state
 mkdir -p -m 700 "$CERTS"

@@ -236,6 +236,18 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
     }
   }
 
+  /// The metadata at the end of the reply; a reply without messages has all of it in one block.
+  func trailers(of call: ClientCall) async -> Metadata {
+    while !call.isEnded {
+      await withCheckedContinuation { call.wait($0) { _ in false } }
+    }
+    if let trailers = call.trailers { return Metadata(trailers) }
+    guard let headers = call.headers, headers.value(of: "grpc-status") != nil else {
+      return Metadata([:])
+    }
+    return Metadata(headers)
+  }
+
   /// Sends one message; waits while the peer is slow.
   func send(
     _ frame: [UInt8],

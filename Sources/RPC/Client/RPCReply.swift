@@ -45,6 +45,13 @@ package struct RawClientStream: AsyncSequence, Sendable {
     get async throws(ServiceError) { try await connection.headers(of: call) }
   }
 
+  /// The metadata that came with the status, once the call has ended; empty when it was lost.
+  ///
+  /// Reading it before every message was read waits for the end.
+  package var trailers: Metadata {
+    get async { await connection.trailers(of: call) }
+  }
+
   package struct AsyncIterator: AsyncIteratorProtocol {
     fileprivate let stream: RawClientStream
 
@@ -93,6 +100,11 @@ package struct ResponseStream<Message: ProtobufMessage>: AsyncSequence, Sendable
   /// The reply's headers, as soon as they are there.
   package var headers: Metadata {
     get async throws(ServiceError) { try await raw.headers }
+  }
+
+  /// The metadata that came with the status, once the call has ended.
+  package var trailers: Metadata {
+    get async { await raw.trailers }
   }
 
   /// Gives the call up.

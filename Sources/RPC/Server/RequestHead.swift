@@ -58,7 +58,14 @@ enum ResponseHead {
   ]
   /// Start of a response without messages.
   static let trailersOnly = start
-  static let okTrailers: HeaderBlock = ["grpc-status": "0"]
+  private static let okTrailers: HeaderBlock = ["grpc-status": "0"]
+
+  static func trailers(adding extra: HeaderBlock?) -> HeaderBlock {
+    guard let extra else { return okTrailers }
+    var block = okTrailers
+    block.append(contentsOf: extra)
+    return block
+  }
 
   static func block(adding extra: HeaderBlock?, compression: Compression?) -> HeaderBlock {
     var block = start

@@ -290,7 +290,10 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
       Compression.seal(&frame, with: call.responseCompression)
       session.send(call.stream, frame)
     }
-    session.finish(call.stream, trailers: ResponseHead.okTrailers)
+    session.finish(
+      call.stream,
+      trailers: ResponseHead.trailers(adding: call.context?.replyTrailers)
+    )
     stopReceiving(call)
     end(call, nil)
   }
@@ -304,6 +307,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
         trailers.append(contentsOf: headers)
       }
       StatusDetails.append(error, to: &trailers)
+      if let extra = call.context?.replyTrailers { trailers.append(contentsOf: extra) }
       if call.didSendHeaders {
         session.finish(call.stream, trailers: trailers)
       } else {

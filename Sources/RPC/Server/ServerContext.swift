@@ -15,6 +15,7 @@ package final class ServerContext: Sendable {
 
   private struct Reply {
     var headers: HeaderBlock?
+    var trailers: HeaderBlock?
     var compression: Compression?
     var wasRequestCompressed = false
   }
@@ -88,6 +89,18 @@ package final class ServerContext: Sendable {
   var replyHead: (headers: HeaderBlock?, compression: Compression?) {
     reply.withLock { ($0.headers, $0.compression) }
   }
+
+  /// Adds a field to the trailers, which end the reply whatever its status; no effect after the end.
+  package func setTrailer(_ name: String, _ value: String) {
+    reply.withLock { reply in
+      var block = reply.trailers ?? HeaderBlock()
+      block.append(name, value)
+      reply.trailers = block
+    }
+  }
+
+  /// What the handler has said about the end of its reply.
+  var replyTrailers: HeaderBlock? { reply.withLock { $0.trailers } }
 
   // MARK: Compression
 

@@ -48,6 +48,14 @@ struct GenerationSet {
       filesEnum: "EchoAPIFiles"
     ),
     GenerationSet(
+      name: "interop",
+      swiftModule: "InteropAPI",
+      swiftDirectory: "Tests/Interop/InteropAPI/Generated",
+      cModule: "CInteropAPI",
+      cDirectory: "Tests/Interop/CInteropAPI",
+      filesEnum: "InteropAPIFiles"
+    ),
+    GenerationSet(
       name: "test",
       swiftModule: "TestProtos",
       swiftDirectory: "Tests/Protos/TestProtos",
@@ -66,6 +74,7 @@ struct GenerationSet {
     let name = file.name
     if isOptionsOnly(file) { return nil }
     if name.hasPrefix("google/protobuf/") { return named("wellknown") }
+    if name.hasPrefix("grpc/testing/") { return named("interop") }
     if name.hasPrefix("google/rpc/") || name.hasPrefix("grpc/") { return named("rpc") }
     if name.hasPrefix("oneshot/echo/") { return named("echo") }
     if name.hasPrefix("oneshot/sample/") { return named("test") }
