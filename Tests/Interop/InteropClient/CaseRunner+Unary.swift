@@ -43,10 +43,9 @@ extension CaseRunner {
     let options = CallOptions(metadata: [("x-user-ip", "1.2.3.4")])
     let first = try await service.cacheableUnaryCall(request, options: options)
     let second = try await service.cacheableUnaryCall(request, options: options)
-    guard let body = first.payload?.body, !body.isEmpty else {
-      throw CaseFailure("the first response has no payload")
-    }
-    try expect("the second payload", second.payload?.body ?? [], is: body)
+    let bodies = [first, second].map { String(decoding: $0.payload?.body ?? [], as: UTF8.self) }
+    guard !bodies[0].isEmpty else { throw CaseFailure("the first response has no payload") }
+    try expect("the second payload", bodies[1], is: bodies[0])
   }
 }
 

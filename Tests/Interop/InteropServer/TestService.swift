@@ -25,7 +25,9 @@ struct TestService: GrpcTesting.TestServiceHandler {
     context: ServerContext
   ) async throws -> GrpcTesting.SimpleResponse {
     context.echoMetadata()
+    try check(request.expectCompressed, context)
     try fail(as: request.responseStatus)
+    if request.responseCompressed?.value == true { context.compressReply() }
     return try .with {
       $0.payload = try payload(request.responseSize, request.responseType)
       if request.fillServerId { $0.serverId = serverID }
@@ -50,6 +52,8 @@ struct TestService: GrpcTesting.TestServiceHandler {
     context: ServerContext
   ) async throws {
     context.echoMetadata()
+    // Agreed on with the first message; each message says for itself whether it is compressed.
+    context.compressReply()
     try await answer(request, responses)
   }
 
@@ -59,7 +63,10 @@ struct TestService: GrpcTesting.TestServiceHandler {
   ) async throws -> GrpcTesting.StreamingInputCallResponse {
     context.echoMetadata()
     var size = 0
-    for try await request in requests { size += request.payload?.body.count ?? 0 }
+    for try await request in requests {
+      try check(request.expectCompressed, context)
+      size += request.payload?.body.count ?? 0
+    }
     return .with { $0.aggregatedPayloadSize = Int32(truncatingIfNeeded: size) }
   }
 
@@ -69,6 +76,7 @@ struct TestService: GrpcTesting.TestServiceHandler {
     context: ServerContext
   ) async throws {
     context.echoMetadata()
+    context.compressReply()
     for try await request in requests { try await answer(request, responses) }
   }
 
@@ -78,6 +86,7 @@ struct TestService: GrpcTesting.TestServiceHandler {
     context: ServerContext
   ) async throws {
     context.echoMetadata()
+    context.compressReply()
     var parameters: [GrpcTesting.ResponseParameters] = []
     for try await request in requests {
       try fail(as: request.responseStatus)
@@ -106,7 +115,10 @@ struct TestService: GrpcTesting.TestServiceHandler {
     if parameters.intervalUs > 0 {
       try await ContinuousClock().sleep(for: .microseconds(parameters.intervalUs))
     }
-    try await responses.send(.with { $0.payload = try payload(parameters.size, type) })
+    try await responses.send(
+      .with { $0.payload = try payload(parameters.size, type) },
+      compress: parameters.compressed?.value ?? false
+    )
   }
 
   /// Zeros, as many as asked for.
@@ -124,6 +136,15 @@ struct TestService: GrpcTesting.TestServiceHandler {
       )
     }
     return .with { $0.body = [UInt8](repeating: 0, count: Int(size)) }
+  }
+
+  /// Refuses a message that came compressed though it should not have, or the other way round.
+  private func check(_ expected: GrpcTesting.BoolValue?, _ context: ServerContext) throws {
+    guard let expected, expected.value != context.wasRequestCompressed else { return }
+    throw ServiceError.runtime(
+      .invalidArgument,
+      expected.value ? "the message was not compressed" : "the message was compressed"
+    )
   }
 
   private func fail(as status: GrpcTesting.EchoStatus?) throws {
