@@ -28,14 +28,34 @@ struct EchoServer: AsyncParsableCommand {
   @Option(help: "PEM certificate of the authority that callers must come from.")
   var authority: String?
 
+  @Option(help: "Streams that one connection may have open.")
+  var streams: UInt32 = 10_000
+
+  @Option(help: "Seconds for a preface and for a header block.")
+  var headerSeconds = 10
+
+  @Option(help: "Seconds after which a connection without calls is closed.")
+  var idleSeconds = 60
+
+  @Option(help: "Seconds that a message may pause.")
+  var bodyPauseSeconds = 30
+
+  @Option(help: "Seconds that a message may take.")
+  var bodySeconds = 60
+
+  @Option(help: "Seconds that a caller may leave a reply waiting.")
+  var writeStallSeconds = 30
+
+  @Option(help: "Connections from one address.")
+  var connectionsPerAddress = 10_000
+
   func run() async throws {
     let group = try EventLoopGroup(count: loops)
     var configuration = RPCServer.Configuration(
       endpoint: .host("127.0.0.1", port: port),
       tls: try tls()
     )
-    // A benchmark opens as many streams as it likes.
-    configuration.limits.http2.maxConcurrentStreams = 10_000
+    configure(&configuration)
     var registry = MethodRegistry()
     EchoHandler().register(in: &registry)
     let health = HealthService(services: registry.serviceNames)
@@ -45,6 +65,26 @@ struct EchoServer: AsyncParsableCommand {
     // Not `print`: whoever waits for this line reads it through a pipe.
     try FileHandle.standardOutput.write(contentsOf: Data("listening on \(server.address)\n".utf8))
     try await forever()
+  }
+
+  private func configure(_ configuration: inout RPCServer.Configuration) {
+    configuration.limits.http2.maxConcurrentStreams = streams
+    configuration.limits.setTimes(
+      header: .seconds(headerSeconds),
+      idle: .seconds(idleSeconds),
+      bodyPause: .seconds(bodyPauseSeconds),
+      body: .seconds(bodySeconds),
+      writeStall: .seconds(writeStallSeconds)
+    )
+    configuration.listener.maxConnectionsPerAddress = connectionsPerAddress
+    configuration.onConnectionEnd = { Self.say("connection ended", $0.kind, $0.reason) }
+    configuration.onStreamEnd = { Self.say("stream ended", $0, "") }
+  }
+
+  /// One line on standard error, as a service would write it to its log.
+  private static func say(_ what: String, _ kind: String, _ reason: String) {
+    let line = #"{"message":"\#(what)","kind":"\#(kind)","reason":"\#(reason)"}"# + "\n"
+    try? FileHandle.standardError.write(contentsOf: Data(line.utf8))
   }
 
   private func tls() throws -> TLSContext? {

@@ -80,6 +80,7 @@ enum EdgeAssembly {
       clock: app.clock
     ) { drain.isDraining }
     let core = EdgeCore(
+      limits: config.limits,
       schema: schema,
       router: router,
       headers: ResponseHeaderFilter(allowedOrigins: config.allowedOrigins),

@@ -34,10 +34,47 @@ struct EdgeConfiguration: ServiceConfiguration {
     default: ""
   )
 
+  static let headSeconds = ConfigKey(
+    "HEAD_SECONDS",
+    "Time for the head of a request, and for the first one after the connection began.",
+    default: "10"
+  )
+  static let idleSeconds = ConfigKey(
+    "IDLE_SECONDS",
+    "A connection without requests is closed after this time.",
+    default: "60"
+  )
+  static let bodySeconds = ConfigKey(
+    "BODY_SECONDS",
+    "Time for the body of a JSON request.",
+    default: "60"
+  )
+  static let bodyPauseSeconds = ConfigKey(
+    "BODY_PAUSE_SECONDS",
+    "Longest pause inside a body.",
+    default: "30"
+  )
+  static let writeStallSeconds = ConfigKey(
+    "WRITE_STALL_SECONDS",
+    "An answer is cut off when less than 1 KiB of what waits was taken in this time.",
+    default: "30"
+  )
+  static let connections = ConfigKey(
+    "CONNECTIONS",
+    "Open connections of clients.",
+    default: "10000"
+  )
+  static let connectionsPerAddress = ConfigKey(
+    "CONNECTIONS_PER_ADDRESS",
+    "Open connections from one address (IPv6: from one /64).",
+    default: "64"
+  )
+
   static let keys =
     [
       httpListen, httpsListen, httpsCertificate, httpsKey, trustedProxies, allowedOrigins, tokenKey,
-      ratePolicies,
+      ratePolicies, headSeconds, idleSeconds, bodySeconds, bodyPauseSeconds, writeStallSeconds,
+      connections, connectionsPerAddress,
     ] + StoreConfiguration.keys
   static let needs: ServiceNeeds = [.redis]
 
@@ -50,6 +87,7 @@ struct EdgeConfiguration: ServiceConfiguration {
   /// PEM text.
   let tokenKey: String
   let ratePolicies: RatePolicies
+  let limits: EdgeLimits
   let store: StoreConfiguration
 
   init(_ reader: inout ConfigurationReader) throws {
@@ -60,6 +98,7 @@ struct EdgeConfiguration: ServiceConfiguration {
     trustedProxies = Self.blocks(&reader)
     allowedOrigins = Self.origins(&reader)
     tokenKey = reader.string(Self.tokenKey)
+    limits = Self.limits(&reader)
     store = StoreConfiguration(&reader)
     do {
       ratePolicies = try RatePolicies(overrides: reader.optionalString(Self.ratePolicies) ?? "")
@@ -67,6 +106,18 @@ struct EdgeConfiguration: ServiceConfiguration {
       reader.problem(Self.ratePolicies, "\(error)")
       ratePolicies = try RatePolicies()
     }
+  }
+
+  private static func limits(_ reader: inout ConfigurationReader) -> EdgeLimits {
+    var limits = EdgeLimits()
+    limits.headTime = reader.seconds(headSeconds, in: 1...3600)
+    limits.idleTime = reader.seconds(idleSeconds, in: 1...86_400)
+    limits.bodyTime = reader.seconds(bodySeconds, in: 1...3600)
+    limits.bodyPause = reader.seconds(bodyPauseSeconds, in: 1...3600)
+    limits.writeStall = reader.seconds(writeStallSeconds, in: 1...3600)
+    limits.connections = reader.int(connections, in: 1...1_000_000)
+    limits.connectionsPerAddress = reader.int(connectionsPerAddress, in: 1...1_000_000)
+    return limits
   }
 
   private static func blocks(_ reader: inout ConfigurationReader) -> [IPBlock] {

@@ -37,13 +37,16 @@ final class EdgeServer: DrainableServer {
     var limits = ListenerLimits()
     limits.maxConnections = core.limits.connections
     limits.maxConnectionsPerAddress = core.limits.connectionsPerAddress
+    var transport = TransportLimits()
+    transport.writeStallTimeout = core.limits.writeStall
     for binding in bindings {
       let listener = try await Listener.start(
         on: binding.endpoint,
         group: group,
         distribution: .reusePort,
         tls: binding.tls,
-        limits: limits
+        limits: limits,
+        transportLimits: transport
       ) { [shards] loop, _ in
         guard let shard = shards[ObjectIdentifier(loop)] else {
           preconditionFailure("a connection on a loop of another group")

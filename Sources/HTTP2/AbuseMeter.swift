@@ -64,7 +64,8 @@ package struct AbuseMeter: Sendable {
     case .pings: limits.pings
     case .emptyData: limits.emptyData
     case .useless: limits.useless
-    case .headerBytes: maxOversizedBlocks
+    // The last of them is the one that ends the connection.
+    case .headerBytes: maxOversizedBlocks - 1
     }
   }
 }

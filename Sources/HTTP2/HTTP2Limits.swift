@@ -17,8 +17,32 @@ package struct HTTP2Limits: Sendable {
   /// Bytes produced for the socket at once.
   package var fillBytes = 64 * 1_024
 
+  /// How long a peer may keep us waiting.
+  package var times = HTTP2TimeLimits()
   /// Frames in `window` that are useful now and then but not in masses: burst sizes.
   package var abuse = AbuseLimits()
+
+  package init() {}
+}
+
+/// How long a peer may keep us waiting; kept with the precision of one look, about a second.
+package struct HTTP2TimeLimits: Sendable {
+  /// From the start to the peer's SETTINGS, and from the begin of a header block to its end.
+  package var header: Duration = .seconds(10)
+  /// The first request has to come within `header`, too: right for the public, not for a service
+  /// that connects before it is asked for anything.
+  package var requiresEarlyRequest = false
+  /// Without an open stream.
+  package var idle: Duration = .seconds(60)
+  /// Pause inside a message or body that the peer owes us.
+  package var bodyPause: Duration = .seconds(30)
+  /// From the begin to the end of one message or body.
+  package var body: Duration = .seconds(60)
+  /// With bytes of ours waiting on a stream of which the peer takes less than `writeStallBytes`.
+  package var writeStall: Duration = .seconds(30)
+  package var writeStallBytes = 1_024
+  /// How long the farewell of an ended connection may wait for a peer that reads nothing.
+  package var farewell: Duration = .seconds(2)
 
   package init() {}
 }

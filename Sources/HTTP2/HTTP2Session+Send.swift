@@ -141,6 +141,7 @@ extension HTTP2Session {
       return Int(NGHTTP2_ERR_DEFERRED.rawValue)
     }
     let count = stream.body.take(into: buffer)
+    stream.sentBytes += count
     if stream.body.isDrained { produceEnd(stream, flags) }
     didProduce(stream)
     return count

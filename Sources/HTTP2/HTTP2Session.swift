@@ -31,11 +31,27 @@ package final class HTTP2Session {
   var pointer: OpaquePointer?
   private var meter: AbuseMeter
   private var abuse: AbuseKind?
+  /// Why the connection cannot go on; nil while it can.
+  package private(set) var fault: HTTP2Error?
+
+  /// Streams that the peer has opened.
+  package private(set) var openedStreams = 0
+  private var lastStreamID: Int32 = 0
+  private var headerBlocks = 0
+  /// The stream whose header block has begun and not ended.
+  private var openBlock: Int32?
+  private var watch: ConnectionWatch
+  private var dataFrames: DataFrameCounter
+  /// DATA frames that the library has shown, and those that it has dropped.
+  private var shownDataFrames = 0
+  private var droppedDataFrames = 0
 
   /// Makes a session and queues its SETTINGS frame.
   package init(role: Role, limits: HTTP2Limits = HTTP2Limits()) throws(HTTP2Error) {
     self.role = role
     self.limits = limits
+    dataFrames = DataFrameCounter(preface: role == .server ? Self.prefaceBytes : 0)
+    watch = ConnectionWatch(limits: limits.times, opened: .now)
     meter = AbuseMeter(
       limits: limits.abuse,
       maxOversizedBlocks: limits.maxOversizedHeaderBlocks
@@ -77,19 +93,73 @@ package final class HTTP2Session {
     )
   }
 
+  /// Length of what a client says first (RFC 9113 §3.4).
+  private static let prefaceBytes = 24
+
   // MARK: Driving
 
   /// Takes bytes from the peer; handlers are told what they meant.
   ///
   /// - Throws: ``HTTP2Error`` when the connection cannot go on; `fill` then yields the farewell.
   package func receive(_ bytes: UnsafeRawBufferPointer) throws(HTTP2Error) {
+    // What comes after a fault is not looked at any more.
+    guard fault == nil else { return }
     let base = bytes.bindMemory(to: UInt8.self).baseAddress
     let taken = nghttp2_session_mem_recv(pointer, base, bytes.count)
+    dataFrames.take(bytes)
+    while dataFrames.frames - shownDataFrames > droppedDataFrames, abuse == nil {
+      droppedDataFrames += 1
+      count(.useless)
+    }
     if let abuse {
       nghttp2_session_terminate_session(pointer, HTTP2ErrorCode.enhanceYourCalm.rawValue)
-      throw .abuse(abuse)
+      throw note(.abuse(abuse))
     }
-    try check("nghttp2_session_mem_recv", Int32(truncatingIfNeeded: min(taken, 0)))
+    guard taken < 0 else { return }
+    let code = Int32(truncatingIfNeeded: taken)
+    nghttp2_session_terminate_session(pointer, HTTP2ErrorCode.protocolError.rawValue)
+    throw note(.violation(HTTP2Violation(libraryCode: code)))
+  }
+
+  private func note(_ error: HTTP2Error) -> HTTP2Error {
+    if fault == nil { fault = error }
+    return fault ?? error
+  }
+
+  /// Looks at the clock, about once a second: resets streams whose peer takes nothing.
+  ///
+  /// `extraWork` is work of the owner that keeps a connection from being idle.
+  ///
+  /// - Returns: The number of streams that were reset.
+  /// - Throws: ``HTTP2Error/timeout(_:)`` when the connection ends; `fill` yields the farewell, but
+  ///   for an idle one, which its owner ends as gracefully as it likes.
+  package func tick(
+    _ now: ContinuousClock.Instant,
+    extraWork: Int = 0
+  ) throws(HTTP2Error) -> Int {
+    guard fault == nil else { return 0 }
+    let progress = ConnectionWatch.Progress(
+      isSettled: didReceiveSettings,
+      openedStreams: openedStreams,
+      busy: active.count + extraWork,
+      openBlock: openBlock == nil ? nil : headerBlocks
+    )
+    if let timeout = watch.look(at: now, progress) {
+      if timeout == .idle { throw .timeout(.idle) }
+      nghttp2_session_terminate_session(pointer, HTTP2ErrorCode.enhanceYourCalm.rawValue)
+      throw note(.timeout(timeout))
+    }
+    var stalled = 0
+    for stream in active where stream.isStalled(at: now, limits.times) {
+      reset(stream, .cancel)
+      stalled += 1
+    }
+    return stalled
+  }
+
+  /// Shows the handlers of all open streams.
+  package func forEachHandler(_ body: (any HTTP2StreamHandler) -> Void) {
+    for stream in active { if let handler = stream.handler { body(handler) } }
   }
 
   /// Appends frames that wait, up to the limit of one turn.
@@ -97,12 +167,22 @@ package final class HTTP2Session {
     while buffer.count < limits.fillBytes {
       var bytes: UnsafePointer<UInt8>?
       let count = nghttp2_session_mem_send(pointer, &bytes)
-      if count == 0 { return }
+      if count == 0 {
+        guard endAfterSending() else { return }
+        continue
+      }
       guard count > 0, let bytes else {
         throw .library(call: "nghttp2_session_mem_send", message: text(Int32(count)))
       }
       buffer.append(UnsafeRawBufferPointer(start: bytes, count: count))
     }
+  }
+
+  /// Resets that we have just sent may have been too many; true when there is a farewell to send.
+  private func endAfterSending() -> Bool {
+    guard let abuse, fault == nil else { return false }
+    _ = note(.abuse(abuse))
+    return nghttp2_session_terminate_session(pointer, HTTP2ErrorCode.enhanceYourCalm.rawValue) == 0
   }
 
   /// Whether frames wait to be sent.
@@ -115,35 +195,66 @@ package final class HTTP2Session {
 
   // MARK: Callbacks (from CallbackTable)
 
+  /// Counts a frame by its head, also those that the library drops without a word; false when the
+  /// connection ends here.
+  func didBeginFrame(_ id: Int32, _ type: UInt32, isAnswer: Bool) -> Bool {
+    openBlock = nil
+    switch type {
+    case NGHTTP2_DATA.rawValue: shownDataFrames += 1
+    case NGHTTP2_HEADERS.rawValue: didBeginHeadersFrame(id)
+    case NGHTTP2_RST_STREAM.rawValue where role == .server && stream(id) != nil:
+      count(.resetsReceived)
+    case NGHTTP2_SETTINGS.rawValue: if !isAnswer { count(.settings) }
+    case NGHTTP2_PING.rawValue where !isAnswer: count(.pings)
+    case NGHTTP2_WINDOW_UPDATE.rawValue: didReceiveWindowUpdate()
+    default: count(.useless)
+    }
+    return abuse == nil
+  }
+
+  private func didBeginHeadersFrame(_ id: Int32) {
+    if id > lastStreamID {
+      lastStreamID = id
+    } else if stream(id) == nil {
+      count(.useless)
+    }
+  }
+
   func didBeginHeaders(_ id: Int32) {
+    headerBlocks += 1
+    openBlock = id
     if let stream = stream(id) {
       stream.incoming = HeaderBlock()
       stream.isOversized = false
       return
     }
     guard role == .server else { return }
+    openedStreams += 1
     let stream = HTTP2Stream(id: id)
     adopt(stream)
     onStreamOpened?(stream)
   }
 
+  /// Takes one field; false when the connection ends here.
   func didReceiveField(
     _ id: Int32,
     _ name: UnsafeBufferPointer<UInt8>,
     _ value: UnsafeBufferPointer<UInt8>
-  ) {
-    guard let stream = stream(id), !stream.isOversized else { return }
+  ) -> Bool {
+    guard let stream = stream(id), !stream.isOversized else { return true }
     if stream.incoming.isEmpty { stream.incoming.reserve(fields: 12, bytes: 512) }
     let size = stream.incoming.listBytes + name.count + value.count + 32
     guard size <= limits.maxHeaderListBytes, stream.incoming.count < limits.maxHeaderFields else {
       stream.isOversized = true
       count(.headerBytes)
-      return
+      return abuse == nil
     }
     stream.incoming.append(name: name, value: value)
+    return true
   }
 
   func didReceiveHeaders(_ id: Int32, end: Bool) {
+    openBlock = nil
     guard let stream = stream(id) else { return }
     let block = stream.incoming
     stream.incoming = HeaderBlock()
@@ -169,13 +280,12 @@ package final class HTTP2Session {
   }
 
   func didReceivePing(isAnswer: Bool) {
-    if isAnswer { onPong?() } else { count(.pings) }
+    if isAnswer { onPong?() }
   }
 
   func didReceiveSettings(isAnswer: Bool) {
     guard !isAnswer else { return }
     didReceiveSettings = true
-    count(.settings)
   }
 
   func didReceiveGoAway(_ lastStreamID: Int32, _ code: UInt32, _ debug: String) {
@@ -183,9 +293,16 @@ package final class HTTP2Session {
   }
 
   func didClose(_ id: Int32, _ code: UInt32) {
+    if openBlock == id { openBlock = nil }
     guard let stream = stream(id) else { return }
     nghttp2_session_set_stream_user_data(pointer, id, nil)
     end(stream, HTTP2ErrorCode(rawValue: code) ?? .internalError)
+  }
+
+  /// A GOAWAY with an error code that nobody of us has asked for is the library's verdict.
+  func didSendGoAway(_ code: UInt32) {
+    guard code != HTTP2ErrorCode.noError.rawValue else { return }
+    _ = note(.violation(HTTP2Violation(goAwayCode: code)))
   }
 
   func didSendData() {

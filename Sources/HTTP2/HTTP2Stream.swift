@@ -42,9 +42,16 @@ package final class HTTP2Stream {
   var isOversized = false
   var body = OutboundBody()
   var isDeferred = false
+  /// Bytes of the body that the connection has taken.
+  var sentBytes = 0
+  private var writeWatch = WriteWatch()
 
   init(id: Int32) { self.id = id }
 
   /// Bytes that were queued and not yet taken by the connection.
   package var pendingBytes: Int { body.pendingBytes }
+
+  func isStalled(at now: ContinuousClock.Instant, _ limits: HTTP2TimeLimits) -> Bool {
+    writeWatch.isStalled(at: now, sent: sentBytes, pending: body.pendingBytes, limits)
+  }
 }

@@ -11,6 +11,16 @@ struct SessionCallbacks: ~Copyable {
     var raw: OpaquePointer?
     try check("nghttp2_session_callbacks_new", nghttp2_session_callbacks_new(&raw))
     pointer = raw
+    nghttp2_session_callbacks_set_on_begin_frame_callback(raw) { _, header, data in
+      guard let header, let session = session(data) else { return 0 }
+      let head = header.pointee
+      let isAnswer = head.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0
+      return code(session.didBeginFrame(head.stream_id, UInt32(head.type), isAnswer: isAnswer))
+    }
+    // Frames of unknown types are of no use, but counted: the library passes them on only with this.
+    nghttp2_session_callbacks_set_unpack_extension_callback(raw) { _, _, _, _ in
+      NGHTTP2_ERR_CANCEL.rawValue
+    }
     nghttp2_session_callbacks_set_on_begin_headers_callback(raw) { _, frame, data in
       guard let frame, let session = session(data) else { return 0 }
       session.didBeginHeaders(frame.pointee.hd.stream_id)
@@ -26,12 +36,13 @@ struct SessionCallbacks: ~Copyable {
       _,
       data in
       guard let frame, let session = session(data) else { return 0 }
-      session.didReceiveField(
-        frame.pointee.hd.stream_id,
-        UnsafeBufferPointer(start: name, count: nameCount),
-        UnsafeBufferPointer(start: value, count: valueCount)
+      return code(
+        session.didReceiveField(
+          frame.pointee.hd.stream_id,
+          UnsafeBufferPointer(start: name, count: nameCount),
+          UnsafeBufferPointer(start: value, count: valueCount)
+        )
       )
-      return 0
     }
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(raw) { _, _, id, bytes, count, data in
       session(data)?.didReceiveData(id, UnsafeRawBufferPointer(start: bytes, count: count))
@@ -61,13 +72,22 @@ private func session(_ data: UnsafeMutableRawPointer?) -> HTTP2Session? {
   return Unmanaged<HTTP2Session>.fromOpaque(data).takeUnretainedValue()
 }
 
+/// What a callback answers: the library stops reading at once when the connection ends.
+private func code(_ goesOn: Bool) -> Int32 {
+  goesOn ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
+}
+
 private func didSend(_ frame: UnsafePointer<nghttp2_frame>, by session: HTTP2Session) {
   if frame.pointee.hd.type == UInt8(NGHTTP2_DATA.rawValue) { session.didSendData() }
   guard session.role == .server else { return }
+  if frame.pointee.hd.type == UInt8(NGHTTP2_GOAWAY.rawValue) {
+    return session.didSendGoAway(frame.pointee.goaway.error_code)
+  }
   if frame.pointee.hd.type == UInt8(NGHTTP2_RST_STREAM.rawValue) {
     // Other codes are our own decision; these the peer has provoked.
     switch HTTP2ErrorCode(rawValue: frame.pointee.rst_stream.error_code) {
-    case .protocolError, .flowControlError, .streamClosed: session.count(.resetsSent)
+    case .protocolError, .flowControlError, .streamClosed, .refusedStream, .frameSizeError:
+      session.count(.resetsSent)
     default: break
     }
   } else if cnghttp2_is_end_of_stream(frame) != 0 {
@@ -81,10 +101,11 @@ private func route(_ frame: UnsafePointer<nghttp2_frame>, to session: HTTP2Sessi
   let isEnd = cnghttp2_is_end_of_stream(frame) != 0
   switch UInt32(header.type) {
   case NGHTTP2_DATA.rawValue:
-    session.didReceiveDataFrame(header.stream_id, count: header.length, end: isEnd)
+    // Padding is nothing that anybody waits for.
+    let count = header.length - frame.pointee.data.padlen
+    session.didReceiveDataFrame(header.stream_id, count: count, end: isEnd)
   case NGHTTP2_HEADERS.rawValue:
     session.didReceiveHeaders(header.stream_id, end: isEnd)
-  case NGHTTP2_RST_STREAM.rawValue: session.count(.resetsReceived)
   case NGHTTP2_SETTINGS.rawValue: session.didReceiveSettings(isAnswer: isAnswer)
   case NGHTTP2_PING.rawValue: session.didReceivePing(isAnswer: isAnswer)
   case NGHTTP2_GOAWAY.rawValue:
@@ -95,7 +116,7 @@ private func route(_ frame: UnsafePointer<nghttp2_frame>, to session: HTTP2Sessi
       goAway.error_code,
       String(decoding: debug, as: UTF8.self)
     )
-  case NGHTTP2_WINDOW_UPDATE.rawValue: session.didReceiveWindowUpdate()
-  default: session.count(.useless)
+  // The others were counted when they began.
+  default: break
   }
 }

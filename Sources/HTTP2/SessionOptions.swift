@@ -12,7 +12,15 @@ struct SessionOptions: ~Copyable {
     nghttp2_option_set_no_auto_window_update(raw, 1)
     // nghttp2 would keep closed streams for priorities, which nobody uses any more (RFC 9113 §5.3).
     nghttp2_option_set_no_closed_streams(raw, 1)
+    // Unknown frames are shown to us, so that masses of them are noticed.
+    for type in Self.unknownFrameTypes { nghttp2_option_set_user_recv_extension_type(raw, type) }
+    // CVE-2024-28182; said here so that a library with another default does not change it.
+    nghttp2_option_set_max_continuations(raw, Self.maxContinuations)
   }
+
+  /// Types beyond those of RFC 9113 §6.
+  private static let unknownFrameTypes = UInt8(0x0a)...UInt8.max
+  private static let maxContinuations = 8
 
   deinit { nghttp2_option_del(pointer) }
 }

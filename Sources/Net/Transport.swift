@@ -63,6 +63,8 @@ package final class Transport: TurnFlushable, @unchecked Sendable {
   private var isWriteBlocked = false
   private var isReadPaused = false
   private var closesAfterFlush = false
+  /// How long the last bytes may wait, when that is less than the write-stall time.
+  private var flushLimit: Duration?
 
   /// Reads in one turn before other connections have theirs.
   private static let maxReadsPerTurn = 8
@@ -170,6 +172,14 @@ package final class Transport: TurnFlushable, @unchecked Sendable {
   package func closeAfterFlush() {
     closesAfterFlush = true
     setNeedsFlush()
+  }
+
+  /// The same for a peer that may not read: what it has not taken after `limit` is dropped.
+  package func closeAfterFlush(within limit: Duration) {
+    guard state == .open, !closesAfterFlush else { return }
+    flushLimit = limit
+    closeAfterFlush()
+    if isWriteBlocked { startTimer(limit, nil) }
   }
 
   /// Ends the connection at once.
@@ -293,7 +303,11 @@ package final class Transport: TurnFlushable, @unchecked Sendable {
       case .progress(let count): output.consume(count)
       case .wantsRead, .wantsWrite:
         isWriteBlocked = true
-        startTimer(limits.writeStallTimeout, "the peer reads nothing")
+        if let flushLimit {
+          startTimer(flushLimit, nil)
+        } else {
+          startTimer(limits.writeStallTimeout, "the peer reads nothing")
+        }
         updateInterest()
         return false
       case .closed:

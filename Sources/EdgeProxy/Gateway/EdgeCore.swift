@@ -19,6 +19,7 @@ final class EdgeCore: Sendable {
   let clock: any WallClock
   let logger: Logger
   let metrics: EdgeMetrics
+  let ends: ConnectionEnds
   /// Address of the documentation page, the base of every problem's `type`.
   let documentation: String
 
@@ -49,5 +50,6 @@ final class EdgeCore: Sendable {
     self.logger = logger
     self.documentation = documentation
     metrics = EdgeMetrics()
+    ends = ConnectionEnds(port: "edge", logger: logger)
   }
 }

@@ -96,6 +96,16 @@ actor EdgeShard {
     core.metrics.noteFailure(reason)
   }
 
+  /// Counts and logs a connection that was ended because of its client.
+  nonisolated func connectionEnded(_ kind: String, _ reason: String, _ peer: SocketAddress) {
+    core.ends.connectionEnded(kind: kind, reason: reason, peer: peer, isIdle: kind == "idle")
+  }
+
+  /// Counts a request that was ended because of its client.
+  nonisolated func streamEnded(_ kind: String) {
+    core.ends.streamEnded(kind: kind)
+  }
+
   // MARK: Streams of events
 
   func register(_ stream: EventStream) {
@@ -132,7 +142,10 @@ actor EdgeShard {
     let now = ContinuousClock.now
     for connection in http1.values { connection.tick(now) }
     for connection in http2.values { connection.tick(now) }
-    for entry in silent.values where now >= entry.end { entry.transport.close() }
+    for entry in silent.values where now >= entry.end {
+      connectionEnded("slow_preface", "nothing was asked for", entry.transport.peerAddress)
+      entry.transport.close()
+    }
     for stream in streams.values { stream.tick(now) }
   }
 

@@ -93,9 +93,21 @@ final class ConnectionStarter: TransportDelegate, @unchecked Sendable {
   func transportDidClose(_ transport: Transport, error: NetError?) {
     switch target {
     case .http1(let connection): connection.didClose()
-    case .http2(let connection): connection.didClose()
-    case .unknown: shard.forget(transport)
+    case .http2(let connection): connection.didClose(error)
+    case .unknown:
+      shard.forget(transport)
+      noteHandshake(error, transport)
     }
     target = .unknown
+  }
+
+  /// TLS did not come to an end, or not in time.
+  private func noteHandshake(_ error: NetError?, _ transport: Transport) {
+    switch error {
+    case .tls, .timeout:
+      let reason = error.map { "\($0)" } ?? ""
+      shard.connectionEnded("tls_handshake", reason, transport.peerAddress)
+    default: break
+    }
   }
 }

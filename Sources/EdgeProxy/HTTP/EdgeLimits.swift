@@ -1,3 +1,5 @@
+internal import HTTP2
+
 /// What one client may cost the edge.
 struct EdgeLimits: Sendable {
   /// Body of a JSON request whose route names no limit.
@@ -24,14 +26,32 @@ struct EdgeLimits: Sendable {
   var uploadBytesPerSecond = 1024
   var uploadRateTime: Duration = .seconds(10)
 
+  /// An answer is cut off when less than ``writeStallBytes`` of what waits was taken in this time.
+  var writeStall: Duration = .seconds(30)
+  var writeStallBytes = 1024
+
   /// Connections in all and from one address.
   var connections = 10_000
-  var connectionsPerAddress = 256
+  var connectionsPerAddress = 64
   /// Requests of one HTTP/2 connection that are served at once, counting those reset by the client.
   var requestsPerConnection = 100
 
   /// Silence on a stream of events after which a comment is sent.
   var heartbeat: Duration = .seconds(15)
+  /// What HTTP/2 is told of this.
+  var http2: HTTP2Limits {
+    var limits = HTTP2Limits()
+    limits.maxConcurrentStreams = UInt32(requestsPerConnection)
+    limits.times.header = headTime
+    limits.times.requiresEarlyRequest = true
+    limits.times.idle = idleTime
+    limits.times.bodyPause = bodyPause
+    limits.times.body = bodyTime
+    limits.times.writeStall = writeStall
+    limits.times.writeStallBytes = writeStallBytes
+    return limits
+  }
+
   /// How long the head of a stream waits for its first message, so that an error can be a status.
   var firstEventTime: Duration = .milliseconds(700)
 }

@@ -18,16 +18,14 @@ actor HTTP2Connection {
   private var running = 0
   private var isDraining = false
   private var isGone = false
-  /// When the connection ends unless a request comes.
-  private var deadline: ContinuousClock.Instant
+  private var isEndReported = false
 
   init(transport: Transport, shard: EdgeShard) throws(HTTP2Error) {
     loop = transport.loop
     self.transport = transport
     self.shard = shard
     limits = shard.limits
-    deadline = .now + limits.headTime
-    session = try HTTP2Session(role: .server)
+    session = try HTTP2Session(role: .server, limits: limits.http2)
     let headTime = limits.headTime
     session.onStreamOpened = { [touched] stream in
       stream.handler = HTTP2Exchange(stream: stream, touched: touched, deadline: .now + headTime)
@@ -53,8 +51,8 @@ actor HTTP2Connection {
   }
 
   /// The connection is lost.
-  nonisolated func didClose() {
-    assumeIsolated { $0.lose() }
+  nonisolated func didClose(_ error: NetError?) {
+    assumeIsolated { $0.lose(error) }
   }
 
   /// Looks at the clock, about once a second.
@@ -64,28 +62,42 @@ actor HTTP2Connection {
 
   /// Tells the client to go elsewhere; open requests are answered (RFC 9113 §6.8).
   nonisolated func drain() {
-    assumeIsolated { connection in
-      guard !connection.isDraining else { return }
-      connection.isDraining = true
-      connection.session.announceShutdown()
-      connection.session.goAway()
-      connection.transport.setNeedsFlush()
-      connection.closeIfDrained()
-    }
+    assumeIsolated { $0.leave() }
   }
 
   /// Ends the connection at once.
   nonisolated func cut() { transport.close() }
 
+  private func leave() {
+    guard !isDraining else { return }
+    isDraining = true
+    session.announceShutdown()
+    session.goAway()
+    transport.setNeedsFlush()
+    closeIfDrained()
+  }
+
   private func take(_ bytes: UnsafeRawBufferPointer) {
     do {
       try session.receive(bytes)
     } catch {
-      shard.countFailure("http2")
-      transport.closeAfterFlush()
+      end(because: error)
     }
     advanceAll()
     transport.setNeedsFlush()
+  }
+
+  /// Ends the connection because of its client, who is told why if it still reads.
+  private func end(because error: HTTP2Error) {
+    report(error.kind, "\(error)")
+    transport.closeAfterFlush(within: session.limits.times.farewell)
+  }
+
+  /// One report a connection, whatever else goes wrong with it.
+  private func report(_ kind: String, _ reason: String) {
+    guard !isEndReported else { return }
+    isEndReported = true
+    shard.connectionEnded(kind, reason, transport.peerAddress)
   }
 
   private func flush(into buffer: inout OutputBuffer) {
@@ -96,11 +108,13 @@ actor HTTP2Connection {
     }
     // Closing of streams is noticed while sending, too.
     if !touched.isEmpty { advanceAll() }
+    if let fault = session.fault { return end(because: fault) }
     if session.isFinished { transport.closeAfterFlush() }
   }
 
-  private func lose() {
+  private func lose(_ error: NetError?) {
     isGone = true
+    if case .timeout(let what) = error { report("write_stall", what) }
     session.closeAllStreams(.cancel)
     advanceAll()
     shard.forget(self)
@@ -229,7 +243,6 @@ actor HTTP2Connection {
     exchange.resumeProducers()
     if !exchange.isAnswerComplete { exchange.task?.cancel() }
     exchange.task = nil
-    deadline = .now + limits.idleTime
     closeIfDrained()
   }
 
@@ -331,12 +344,15 @@ actor HTTP2Connection {
   // MARK: Time
 
   private func checkTime(_ now: ContinuousClock.Instant) {
-    if open.isEmpty, running == 0 {
-      if now >= deadline {
-        session.goAway()
-        transport.closeAfterFlush()
-      }
-      return
+    do {
+      let stalled = try session.tick(now, extraWork: running)
+      for _ in 0..<stalled { shard.streamEnded("slow_read") }
+      if stalled > 0 { transport.setNeedsFlush() }
+    } catch .timeout(.idle) {
+      report(HTTP2Timeout.idle.rawValue, "nothing was asked for")
+      return leave()
+    } catch {
+      return end(because: error)
     }
     for exchange in open.values { checkTime(exchange, now) }
   }
@@ -352,8 +368,12 @@ actor HTTP2Connection {
     if case .stream = exchange.mode, exchange.queue.waiting == 0 {
       isLate = isLate || exchange.pace.isTooSlow(now, limits)
     }
+    if case .collect = exchange.mode {
+      isLate = isLate || exchange.isBodyLate(now, session.limits.times)
+    }
     guard isLate else { return }
     shard.countFailure("tooSlow")
+    shard.streamEnded("slow_body")
     let problem = Problem(protocolFailure: 408, "tooSlow")
     if case .stream = exchange.mode {
       exchange.mode = .discard

@@ -37,6 +37,7 @@ final class HTTP2Exchange: HTTP2StreamHandler, @unchecked Sendable {
   var body: [UInt8] = []
   var queue = BodyQueue()
   var pace = BodyPace()
+  private var bodyWatch = BodyWatch()
   var isRequestComplete = false
   /// The handler has been given the request.
   var isServed = false
@@ -53,6 +54,11 @@ final class HTTP2Exchange: HTTP2StreamHandler, @unchecked Sendable {
     self.stream = stream
     self.touched = touched
     self.deadline = deadline
+  }
+
+  /// Whether the client has stopped in the middle of its body.
+  func isBodyLate(_ now: ContinuousClock.Instant, _ limits: HTTP2TimeLimits) -> Bool {
+    bodyWatch.isLate(at: now, received: received, isOwed: !isRequestComplete, limits)
   }
 
   func stream(_ stream: HTTP2Stream, didReceiveHeaders block: HeaderBlock) {

@@ -14,11 +14,28 @@ package struct RPCLimits: Sendable {
   package var maxUnaryTimeout: Duration = .seconds(600)
   /// Taken off the deadline at each hop, so that the inner call gives up first.
   package var hopMargin: Duration = .milliseconds(20)
+  /// How often connections look at the clock for the limits in `http2.times`.
+  package var timePrecision: Duration = .seconds(1)
   /// HTTP/2's own limits.
   package var http2 = HTTP2Limits()
 
   package init() {
     http2.maxHeaderListBytes = maxMetadataBytes
     http2.maxConcurrentStreams = 1_000
+  }
+
+  /// Changes how long a peer may keep us waiting; the names are those of `HTTP2TimeLimits`.
+  package mutating func setTimes(
+    header: Duration,
+    idle: Duration,
+    bodyPause: Duration,
+    body: Duration,
+    writeStall: Duration
+  ) {
+    http2.times.header = header
+    http2.times.idle = idle
+    http2.times.bodyPause = bodyPause
+    http2.times.body = body
+    http2.times.writeStall = writeStall
   }
 }

@@ -18,8 +18,12 @@ package final class RPCServer: Sendable {
     package var interceptors: [any ServerInterceptor] = []
     /// Runs every handler, so that a service can bind task-local values to it.
     package var scope: HandlerScope?
-    /// Told of connections that broke a rule, for logs and metrics.
-    package var onConnectionError: @Sendable (any Error) -> Void = { _ in }
+    /// How many connections are admitted.
+    package var listener = ListenerLimits()
+    /// Told of connections that were ended because of their peer, for logs and metrics.
+    package var onConnectionEnd: @Sendable (ConnectionEnd) -> Void = { _ in }
+    /// Told of calls that were ended because of their peer: `slow_read`, `slow_body`.
+    package var onStreamEnd: @Sendable (_ kind: String) -> Void = { _ in }
 
     package init(endpoint: Endpoint, tls: TLSContext?) {
       self.endpoint = endpoint
@@ -39,11 +43,15 @@ package final class RPCServer: Sendable {
     group: EventLoopGroup
   ) async throws(NetError) -> RPCServer {
     let core = ServerCore(configuration, registry)
+    var transport = TransportLimits()
+    transport.writeStallTimeout = configuration.limits.http2.times.writeStall
     let listener = try await Listener.start(
       on: configuration.endpoint,
       group: group,
       distribution: .roundRobin,
-      tls: configuration.tls
+      tls: configuration.tls,
+      limits: configuration.listener,
+      transportLimits: transport
     ) { loop, _ in ServerConnection(loop: loop, server: core) }
     return RPCServer(listener: listener, core: core)
   }
@@ -73,7 +81,9 @@ final class ServerCore: Sendable {
   let scope: HandlerScope?
   /// Whether a method's list of callers is enforced.
   let requiresCaller: Bool
-  let connectionFailed: @Sendable (any Error) -> Void
+  let connectionEnded: @Sendable (ConnectionEnd) -> Void
+  let streamEnded: @Sendable (_ kind: String) -> Void
+  let tickers: ConnectionTickers
   let connections = ConnectionSet()
 
   init(_ configuration: RPCServer.Configuration, _ registry: MethodRegistry) {
@@ -82,7 +92,9 @@ final class ServerCore: Sendable {
     interceptors = configuration.interceptors
     scope = configuration.scope
     requiresCaller = configuration.tls != nil
-    connectionFailed = configuration.onConnectionError
+    connectionEnded = configuration.onConnectionEnd
+    streamEnded = configuration.onStreamEnd
+    tickers = ConnectionTickers(pause: configuration.limits.timePrecision)
   }
 
   /// The time a call gets: the caller's, else the method's, else ours; bounded for unary calls.

@@ -33,6 +33,9 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
   var task: Task<Void, Never>?
   var deadlineTimer: LoopTimer?
   var didSendHeaders = false
+  /// Bytes of the body until now, and how fast they come.
+  private var received = 0
+  private var bodyWatch = BodyWatch()
   private var reader: CheckedContinuation<Void, Never>?
   private var writer: CheckedContinuation<Void, Never>?
   fileprivate var isTouched = false
@@ -76,6 +79,19 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
     writer = nil
   }
 
+  /// What the client has failed to do in time: it owes us the rest of a message, and nobody of us
+  /// holds it back.
+  func lateness(at now: ContinuousClock.Instant, _ limits: HTTP2TimeLimits) -> ServiceError? {
+    if state == .receiving, let deadline = context?.deadline, deadline <= now {
+      return .runtime(.deadlineExceeded, "the deadline has passed before the request was complete")
+    }
+    let isOwed =
+      state != .finished && !isEnded && unconsumed == 0
+      && (state == .receiving || !deframer.isAtBoundary)
+    guard bodyWatch.isLate(at: now, received: received, isOwed: isOwed, limits) else { return nil }
+    return .runtime(.deadlineExceeded, "the request came too slowly")
+  }
+
   // MARK: HTTP2StreamHandler
 
   func stream(_ stream: HTTP2Stream, didReceiveHeaders block: HeaderBlock) {
@@ -92,6 +108,7 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
 
   func stream(_ stream: HTTP2Stream, didReceiveData bytes: UnsafeRawBufferPointer) {
     unconsumed += bytes.count
+    received += bytes.count
     touched.add(self)
     guard failure == nil, state != .finished else { return }
     do {

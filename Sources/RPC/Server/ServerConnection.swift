@@ -16,6 +16,10 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
   private var runningCalls = 0
   private var lastMethod: Method?
   private var isDraining = false
+  /// Handlers that run, also those whose call is over.
+  private var handlers = 0
+  private var ticker: ConnectionTicker?
+  private var isEndReported = false
 
   init(loop: EventLoop, server: ServerCore) {
     self.loop = loop
@@ -46,7 +50,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
   }
 
   nonisolated func transportDidClose(_ transport: Transport, error: NetError?) {
-    assumeIsolated { $0.closed() }
+    assumeIsolated { $0.closed(transport.peerAddress, error) }
   }
 
   private func open(_ transport: Transport) {
@@ -58,6 +62,8 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
       }
       self.session = session
       server.connections.add(self)
+      ticker = server.tickers.ticker(of: loop)
+      ticker?.add(self)
       transport.setNeedsFlush()
     } catch {
       transport.close()
@@ -69,11 +75,24 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     do {
       try session.receive(bytes)
     } catch {
-      server.connectionFailed(error)
-      transport?.closeAfterFlush()
+      end(because: error)
     }
     advanceCalls()
     transport?.setNeedsFlush()
+  }
+
+  /// Ends the connection because of its peer, who is told why if it still reads.
+  private func end(because error: HTTP2Error) {
+    guard let transport else { return }
+    report(ConnectionEnd(error, peer: transport.peerAddress))
+    transport.closeAfterFlush(within: server.limits.http2.times.farewell)
+  }
+
+  /// One report a connection, whatever else goes wrong with it.
+  private func report(_ end: ConnectionEnd?) {
+    guard let end, !isEndReported else { return }
+    isEndReported = true
+    server.connectionEnded(end)
   }
 
   private func fill(_ buffer: inout OutputBuffer) {
@@ -86,10 +105,14 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     }
     // Closing of streams is noticed while sending, too.
     if !touched.isEmpty { advanceCalls() }
+    if let fault = session.fault { return end(because: fault) }
     if session.isFinished { transport?.closeAfterFlush() }
   }
 
-  private func closed() {
+  private func closed(_ peer: SocketAddress, _ error: NetError?) {
+    report(ConnectionEnd(error, wasOpen: session != nil, peer: peer))
+    ticker?.remove(self)
+    ticker = nil
     session?.closeAllStreams(.cancel)
     advanceCalls()
     session = nil
@@ -154,8 +177,14 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     _ context: ServerContext,
     _ body: @escaping @Sendable () async throws -> [UInt8]?
   ) {
+    // A client that resets its calls at once shall not have more handlers than one that waits.
+    guard handlers < server.limits.http2.maxConcurrentStreams else {
+      session?.reset(call.stream, .refusedStream)
+      return end(call, .runtime(.unavailable, "too many handlers of cancelled calls still run"))
+    }
     call.state = .running
     runningCalls += 1
+    handlers += 1
     if unarmed.isEmpty { loop.enqueueFlush(self) }
     unarmed.append(call)
     let scope = server.scope
@@ -164,7 +193,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
         let reply = if let scope { try await scope(context, body) } else { try await body() }
         await complete(call, reply)
       } catch {
-        await fail(call, .wrapping(error))
+        await handlerFailed(call, .wrapping(error))
       }
     }
   }
@@ -284,6 +313,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
 
   /// Sends the reply of a unary call, or the end of a stream.
   private func complete(_ call: ServerCall, _ reply: [UInt8]?) {
+    handlers -= 1
     guard call.state == .running, let session, call.closeCode == nil else { return end(call, nil) }
     startResponse(call)
     if var frame = reply {
@@ -296,6 +326,11 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     )
     stopReceiving(call)
     end(call, nil)
+  }
+
+  private func handlerFailed(_ call: ServerCall, _ error: ServiceError) {
+    handlers -= 1
+    fail(call, error)
   }
 
   private func fail(_ call: ServerCall, _ error: ServiceError) {
@@ -383,6 +418,38 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
       }
     }
     unarmed.removeAll(keepingCapacity: true)
+  }
+
+  /// About once a second: ends what the peer keeps waiting.
+  nonisolated func tick(_ now: ContinuousClock.Instant) {
+    assumeIsolated { $0.checkTime(now) }
+  }
+
+  private func checkTime(_ now: ContinuousClock.Instant) {
+    guard let session else { return }
+    do {
+      let stalled = try session.tick(now, extraWork: handlers)
+      for _ in 0..<stalled { server.streamEnded("slow_read") }
+      if stalled > 0 { transport?.setNeedsFlush() }
+    } catch .timeout(.idle) {
+      report(transport.map { ConnectionEnd(.timeout(.idle), peer: $0.peerAddress) })
+      // A call that is on its way is still taken.
+      return drain()
+    } catch {
+      return end(because: error)
+    }
+    var late: [(ServerCall, ServiceError)] = []
+    session.forEachHandler { handler in
+      guard let call = handler as? ServerCall else { return }
+      if let error = call.lateness(at: now, server.limits.http2.times) {
+        late.append((call, error))
+      }
+    }
+    for (call, error) in late {
+      server.streamEnded("slow_body")
+      fail(call, error)
+      call.wakeReader()
+    }
   }
 
   // MARK: Drain

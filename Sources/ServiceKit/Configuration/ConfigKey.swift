@@ -106,9 +106,10 @@ extension ConfigKey {
   )
 
   /// All of them, in the order of the documentation.
-  package static let common: [ConfigKey] = [
-    environment, logLevel, databaseURL, redisURL, rpcListen, adminListen, tlsCAFile,
-    tlsCertificateFile, tlsKeyFile, loops, drainSeconds, authTarget, billingTarget, jobsTarget,
-    gpuTarget, faultPoint,
-  ]
+  package static let common: [ConfigKey] =
+    [
+      environment, logLevel, databaseURL, redisURL, rpcListen, adminListen, tlsCAFile,
+      tlsCertificateFile, tlsKeyFile, loops, drainSeconds, authTarget, billingTarget, jobsTarget,
+      gpuTarget, faultPoint,
+    ] + RPCPortLimits.keys
 }

@@ -58,6 +58,8 @@ package struct CommonConfiguration: Sendable {
   package let drain: Duration
   /// Where a test wants the process to die; obeyed in development only.
   package let faultPoint: String?
+  /// Limits of the RPC server.
+  package let rpcLimits: RPCPortLimits
   /// Addresses of the services that can be called.
   package let targets: [ServiceName: [Endpoint]]
 
@@ -85,6 +87,7 @@ package struct CommonConfiguration: Sendable {
     if faultPoint != nil, environment == .production {
       reader.problem(.faultPoint, "has no place in production")
     }
+    rpcLimits = RPCPortLimits(&reader)
     targets = [
       .auth: reader.targets(.authTarget),
       .billing: reader.targets(.billingTarget),

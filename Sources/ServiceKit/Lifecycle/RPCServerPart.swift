@@ -51,9 +51,12 @@ final class RPCServerPart: DrainableServer {
     configuration.scope = { context, body in
       try await LogContext.$current.withValue(LogContext(call: context)) { try await body() }
     }
-    configuration.onConnectionError = { [logger] error in
-      logger.warning("RPC connection ended", metadata: ["error": "\(error)"])
+    common.rpcLimits.apply(to: &configuration)
+    let ends = ConnectionEnds(port: "rpc", logger: logger)
+    configuration.onConnectionEnd = { end in
+      ends.connectionEnded(kind: end.kind, reason: end.reason, peer: end.peer, isIdle: end.isIdle)
     }
+    configuration.onStreamEnd = { ends.streamEnded(kind: $0) }
     let started = try await RPCServer.start(configuration, registry: registry, group: group)
     logger.info("listening", metadata: ["rpc": "\(started.address)"])
     server.withLock { $0 = started }
