@@ -228,7 +228,7 @@ let moduleTests: [Target] = [
   tests("Protobuf", ["TestProtos"]),
   tests("JSON", ["Protobuf", "ProtobufJSON", "TestProtos"]),
   tests("Gzip"),
-  tests("RPC", ["EventLoop", "Gzip", "Net"]),
+  tests("RPC", ["EventLoop", "Gzip", "HTTP2", "Net"]),
   tests("Postgres", ["EventLoop", log]),
   tests("Redis", ["EventLoop", log]),
   tests("ObjectStore", ["EventLoop", "HTTPClient", crypto]),

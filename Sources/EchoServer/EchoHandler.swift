@@ -2,13 +2,19 @@ internal import EchoAPI
 internal import RPC
 
 /// Answers with what it was sent.
+///
+/// Metadata asks for more: `x-echo-compress` for compressed replies, `x-echo-details` for an error with
+/// details of every kind. Fields called `x-echo-initial` and `x-echo-trailing-bin` come back in headers and
+/// trailers; `x-echo-was-compressed` there says how the request came.
 struct EchoHandler: Echo.EchoServiceHandler {
   func echo(
     _ request: Echo.EchoRequest,
     context: ServerContext
   ) async throws -> Echo.EchoResponse {
+    answerMetadata(context)
     try await pause(request.delayMs)
-    try fail(request.failCode)
+    try fail(request.failCode, request.text)
+    try failInDetail(context)
     return .with {
       $0.payload = request.payload
       $0.text = request.text
@@ -20,6 +26,7 @@ struct EchoHandler: Echo.EchoServiceHandler {
     responses: ResponseWriter<Echo.ServerStreamResponse>,
     context: ServerContext
   ) async throws {
+    answerMetadata(context)
     for index in 0..<max(0, request.count) {
       try await pause(request.delayMs)
       try await responses.send(
@@ -29,7 +36,7 @@ struct EchoHandler: Echo.EchoServiceHandler {
         }
       )
     }
-    try fail(request.failCode)
+    try fail(request.failCode, "")
   }
 
   func clientStream(
@@ -49,6 +56,7 @@ struct EchoHandler: Echo.EchoServiceHandler {
     responses: ResponseWriter<Echo.BidiResponse>,
     context: ServerContext
   ) async throws {
+    answerMetadata(context)
     for try await request in requests {
       try await responses.send(
         .with {
@@ -64,8 +72,32 @@ struct EchoHandler: Echo.EchoServiceHandler {
     try await ContinuousClock().sleep(for: .milliseconds(milliseconds))
   }
 
-  private func fail(_ code: Int32) throws {
+  private func answerMetadata(_ context: ServerContext) {
+    if context.metadata["x-echo-compress"] != nil { context.compressReply() }
+    for value in context.metadata.values(of: "x-echo-initial") {
+      context.setHeader("x-echo-initial", value)
+    }
+    for value in context.metadata.values(of: "x-echo-trailing-bin") {
+      context.setTrailer("x-echo-trailing-bin", value)
+    }
+    context.setHeader("x-echo-was-compressed", "\(context.wasRequestCompressed)")
+  }
+
+  private func fail(_ code: Int32, _ text: String) throws {
     guard let code = StatusCode(rawValue: Int(code)), code != .ok else { return }
-    throw ServiceError.runtime(code, "asked to fail with \(code.name)")
+    throw ServiceError.runtime(code, text.isEmpty ? "asked to fail with \(code.name)" : text)
+  }
+
+  private func failInDetail(_ context: ServerContext) throws {
+    guard context.metadata["x-echo-details"] != nil else { return }
+    throw ServiceError(
+      code: .resourceExhausted,
+      reason: "DAILY_LIMIT_EXCEEDED",
+      message: "five a day",
+      retryAfter: .milliseconds(1_500),
+      metadata: ["limit": "5"],
+      violations: [FieldViolation(field: "params.scale", description: "must be 2 or 4")],
+      quotaViolations: [QuotaViolation(subject: "plan:free", description: "5 jobs a day")]
+    )
   }
 }

@@ -1,3 +1,4 @@
+import HTTP2
 import Testing
 
 @testable import RPC
@@ -112,5 +113,76 @@ import Testing
       let bytes = (0..<count).map { UInt8($0 * 37 & 255) }
       #expect(Base64.decode(Base64.encode(bytes)) == bytes)
     }
+  }
+}
+
+@Suite("Texts of a status") struct StatusTextTests {
+  @Test("Every Unicode character comes back", arguments: 0..<0x11)
+  func unicode(plane: UInt32) {
+    var text = ""
+    for value in plane << 16..<(plane + 1) << 16 {
+      guard let scalar = Unicode.Scalar(value) else { continue }
+      text.unicodeScalars.append(scalar)
+    }
+    let coded = PercentCoding.encode(text)
+    #expect(coded.utf8.allSatisfy { (0x20...0x7E).contains($0) })
+    // Compared as scalars: equal strings may differ in them.
+    #expect(PercentCoding.decode(coded).unicodeScalars.elementsEqual(text.unicodeScalars))
+  }
+
+  @Test("A text over the limit is cut between characters")
+  func cut() {
+    #expect(PercentCoding.encode("abc", limit: 2) == "ab")
+    #expect(PercentCoding.encode("aé", limit: 6) == "a")
+    #expect(PercentCoding.encode("aé", limit: 7) == "a%C3%A9")
+  }
+
+  @Test("Details of every kind are read back as they were written")
+  func details() {
+    let error = ServiceError(
+      code: .resourceExhausted,
+      reason: "DAILY_LIMIT_EXCEEDED",
+      message: "漢字 and 😀",
+      retryAfter: .milliseconds(1_500),
+      metadata: ["limit": "5"],
+      violations: [FieldViolation(field: "params.scale", description: "must be 2 or 4")],
+      quotaViolations: [QuotaViolation(subject: "plan:free", description: "5 jobs a day")]
+    )
+    var block: HeaderBlock = [:]
+    StatusDetails.append(error, to: &block)
+    let read = StatusDetails.error(in: block, httpStatus: 200)
+    #expect(read?.message == error.message)
+    #expect(read?.retryAfter == error.retryAfter)
+    #expect(read?.metadata == error.metadata)
+    #expect(read?.violations == error.violations)
+    #expect(read?.quotaViolations == error.quotaViolations)
+  }
+
+  @Test("However long text and details are, the trailers stay below 8 KiB")
+  func bounded() {
+    let long = String(repeating: "é", count: 100_000)
+    for error in [
+      ServiceError.runtime(.aborted, long),
+      ServiceError(code: .aborted, reason: "A", message: "short", metadata: ["k": long]),
+    ] {
+      var block: HeaderBlock = [:]
+      StatusDetails.append(error, to: &block)
+      #expect(block.listBytes < 8 * 1_024)
+      let read = StatusDetails.error(in: block, httpStatus: 200)
+      #expect(read?.code == .aborted)
+      #expect(error.message.hasPrefix(read?.message ?? "?"))
+    }
+  }
+
+  @Test(
+    "A reply without grpc-status is read by its HTTP status",
+    arguments: [
+      (200, StatusCode.unknown), (400, .internalError), (401, .unauthenticated),
+      (403, .permissionDenied), (404, .unimplemented), (429, .unavailable), (431, .internalError),
+      (500, .unknown), (502, .unavailable), (503, .unavailable), (504, .unavailable),
+    ]
+  )
+  func http(status: Int, code: StatusCode) {
+    #expect(StatusDetails.error(in: [":status": "\(status)"], httpStatus: status)?.code == code)
   }
 }

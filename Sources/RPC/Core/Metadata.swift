@@ -19,9 +19,27 @@ package struct Metadata: Sendable {
     (0..<block.count).compactMap { block.name(at: $0) == name ? block.value(at: $0) : nil }
   }
 
-  /// The bytes of a `-bin` field; nil when it is missing or not base64.
+  /// The bytes of the first `-bin` field called `name`; nil when it is missing or not base64.
   package func binary(_ name: StaticString) -> [UInt8]? {
-    block.value(of: name).flatMap(Base64.decode)
+    block.value(of: name).flatMap { text in
+      text.split(separator: ",", omittingEmptySubsequences: false).first
+        .flatMap { Base64.decode(String($0)) }
+    }
+  }
+
+  /// The bytes of every `-bin` field called `name`, in order; peers may join several by commas.
+  ///
+  /// - Parameter name: Lower case, ending with `-bin`.
+  /// - Returns: Nil when one of them is not base64.
+  package func binaryValues(of name: String) -> [[UInt8]]? {
+    var result: [[UInt8]] = []
+    for text in values(of: name) {
+      for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+        guard let bytes = Base64.decode(part.filter { $0 != " " }) else { return nil }
+        result.append(bytes)
+      }
+    }
+    return result
   }
 
   /// Name and value of every field that is not the protocol's own.

@@ -1,18 +1,33 @@
 /// The coding of `grpc-message`: UTF-8 where 0x20…0x7E except `%` stand for themselves
 /// (grpc doc/PROTOCOL-HTTP2.md).
 enum PercentCoding {
-  static func encode(_ text: String) -> String {
-    var result = ""
-    for byte in text.utf8 {
-      if (0x20...0x7E).contains(byte), byte != UInt8(ascii: "%") {
-        result.unicodeScalars.append(Unicode.Scalar(byte))
-      } else {
-        let hex = String(byte, radix: 16, uppercase: true)
-        result += byte < 16 ? "%0\(hex)" : "%\(hex)"
+  /// Encodes whole characters until `limit` bytes are full.
+  static func encode(_ text: String, limit: Int = .max) -> String {
+    var result: [UInt8] = []
+    for scalar in text.unicodeScalars {
+      let start = result.count
+      for byte in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter {
+        append(byte, to: &result)
+      }
+      guard result.count <= limit else {
+        result.removeSubrange(start...)
+        break
       }
     }
-    return result
+    return String(decoding: result, as: UTF8.self)
   }
+
+  private static func append(_ byte: UInt8, to result: inout [UInt8]) {
+    if (0x20...0x7E).contains(byte), byte != UInt8(ascii: "%") {
+      result.append(byte)
+    } else {
+      result.append(UInt8(ascii: "%"))
+      result.append(digits[Int(byte >> 4)])
+      result.append(digits[Int(byte & 15)])
+    }
+  }
+
+  private static let digits = Array("0123456789ABCDEF".utf8)
 
   /// Never fails: what is not an escape stays as it is, invalid UTF-8 is replaced.
   static func decode(_ text: String) -> String {

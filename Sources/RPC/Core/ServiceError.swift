@@ -11,10 +11,23 @@ package struct FieldViolation: Sendable, Hashable {
   }
 }
 
+/// One quota that a caller has used up.
+package struct QuotaViolation: Sendable, Hashable {
+  /// Whose quota, `user:42` or `plan:free`.
+  package var subject: String
+  /// Which quota, and what to do about it, for people.
+  package var description: String
+
+  package init(subject: String, description: String) {
+    self.subject = subject
+    self.description = description
+  }
+}
+
 /// The one error that crosses services.
 ///
 /// Code, reason, message and details travel (`grpc-status`, `grpc-message`, `grpc-status-details-bin`
-/// with ErrorInfo, RetryInfo and BadRequest); the cause stays here, for the log.
+/// with ErrorInfo, RetryInfo, BadRequest and QuotaFailure); the cause stays here, for the log.
 package struct ServiceError: Error, Sendable {
   /// gRPC's class of the error.
   package var code: StatusCode
@@ -28,6 +41,8 @@ package struct ServiceError: Error, Sendable {
   package var metadata: [String: String]
   /// Fields that were refused.
   package var violations: [FieldViolation]
+  /// Quotas that are used up.
+  package var quotaViolations: [QuotaViolation]
   /// What happened underneath; logged, never sent.
   package var cause: (any Error)?
 
@@ -41,6 +56,7 @@ package struct ServiceError: Error, Sendable {
     retryAfter: Duration? = nil,
     metadata: [String: String] = [:],
     violations: [FieldViolation] = [],
+    quotaViolations: [QuotaViolation] = [],
     cause: (any Error)? = nil
   ) {
     self.code = code
@@ -49,6 +65,7 @@ package struct ServiceError: Error, Sendable {
     self.retryAfter = retryAfter
     self.metadata = metadata
     self.violations = violations
+    self.quotaViolations = quotaViolations
     self.cause = cause
   }
 

@@ -5,13 +5,15 @@ internal import Protobuf
 enum StatusDetails {
   /// Largest trailer that travels safely; longer details are left out.
   private static let maxDetailsBytes = 6 * 1_024
+  /// Longest text of `grpc-message`, as it is sent; the rest is cut off.
+  private static let maxMessageBytes = 4 * 1_024
   private static let typePrefix = "type.googleapis.com/"
 
   /// Appends `grpc-status`, `grpc-message` and `grpc-status-details-bin`.
   static func append(_ error: ServiceError, to block: inout HeaderBlock) {
     block.append("grpc-status", String(error.code.rawValue))
     if !error.message.isEmpty {
-      block.append("grpc-message", PercentCoding.encode(error.message))
+      block.append("grpc-message", PercentCoding.encode(error.message, limit: maxMessageBytes))
     }
     let details = encode(error)
     guard details.count <= maxDetailsBytes else { return }
@@ -61,6 +63,16 @@ enum StatusDetails {
       }
       status.details.append(any(request))
     }
+    if !error.quotaViolations.isEmpty {
+      var quota = GoogleRpc.QuotaFailure()
+      quota.violations = error.quotaViolations.map { violation in
+        .with {
+          $0.subject = violation.subject
+          $0.description = violation.description
+        }
+      }
+      status.details.append(any(quota))
+    }
     return status.encoded()
   }
 
@@ -87,6 +99,11 @@ enum StatusDetails {
         guard let request = try? GoogleRpc.BadRequest(decoding: detail.value) else { continue }
         error.violations = request.fieldViolations.map {
           FieldViolation(field: $0.field, description: $0.description)
+        }
+      case typePrefix + GoogleRpc.QuotaFailure.fullName:
+        guard let quota = try? GoogleRpc.QuotaFailure(decoding: detail.value) else { continue }
+        error.quotaViolations = quota.violations.map {
+          QuotaViolation(subject: $0.subject, description: $0.description)
         }
       default: continue
       }

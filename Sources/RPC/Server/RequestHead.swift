@@ -14,25 +14,70 @@ struct RequestHead {
   /// How the request's messages are compressed, where their frames say so.
   let compression: Compression?
 
-  /// Checks method, content type, encoding and timeout (grpc doc/PROTOCOL-HTTP2.md).
+  /// Checks method, content type, `te`, encoding and timeout (grpc doc/PROTOCOL-HTTP2.md).
   init(_ block: HeaderBlock) throws(CallRefusal) {
-    guard block.withValue(of: ":method", { $0.elementsEqual("POST".utf8) }) == true else {
-      throw .http(405)
+    let fields = RequestFields(block)
+    guard fields.isPost else { throw .http(405) }
+    guard fields.isGRPC else { throw .http(415) }
+    guard fields.takesTrailers else {
+      throw .status(
+        .runtime(.internalError, "te: trailers is missing: a proxy on the way may drop trailers")
+      )
     }
-    let isGRPC = block.withValue(of: "content-type") { value in
-      value.starts(with: "application/grpc".utf8)
+    guard !fields.isTimeoutBad else { throw .status(.runtime(.internalError, "bad grpc-timeout")) }
+    timeout = fields.timeout
+    guard fields.hasEncoding else {
+      compression = nil
+      return
     }
-    guard isGRPC == true else { throw .http(415) }
     do {
       compression = try block.compression
     } catch {
       throw .status(error)
     }
-    switch block.withValue(of: "grpc-timeout", TimeoutHeader.parse) {
-    case .none: timeout = nil
-    case .some(.none): throw .status(.runtime(.internalError, "bad grpc-timeout"))
-    case .some(.some(let value)): timeout = value
+  }
+}
+
+/// What one pass over a request's head finds; the last of equal names counts.
+private struct RequestFields {
+  var isPost = false
+  var isGRPC = false
+  var takesTrailers = false
+  var hasEncoding = false
+  var timeout: Duration?
+  var isTimeoutBad = false
+
+  init(_ block: HeaderBlock) {
+    for index in 0..<block.count {
+      block.withField(at: index) { name, value in note(name, value) }
     }
+  }
+
+  private mutating func note(
+    _ name: UnsafeBufferPointer<UInt8>,
+    _ value: UnsafeBufferPointer<UInt8>
+  ) {
+    // Names of other lengths are none of ours: most fields cost one comparison.
+    switch name.count {
+    case 2 where name.elementsEqual("te".utf8):
+      takesTrailers = value.elementsEqual("trailers".utf8)
+    case 7 where name.elementsEqual(":method".utf8): isPost = value.elementsEqual("POST".utf8)
+    case 12 where name.elementsEqual("content-type".utf8): isGRPC = Self.isGRPC(value)
+    case 12 where name.elementsEqual("grpc-timeout".utf8):
+      timeout = TimeoutHeader.parse(value)
+      isTimeoutBad = timeout == nil
+    case 13 where name.elementsEqual("grpc-encoding".utf8): hasEncoding = true
+    default: break
+    }
+  }
+
+  /// `application/grpc`, alone or followed by a format or parameters; `application/grpc-web` is another
+  /// protocol.
+  private static func isGRPC(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
+    let name = "application/grpc".utf8
+    guard value.starts(with: name) else { return false }
+    guard value.count > name.count else { return true }
+    return value[name.count] == UInt8(ascii: "+") || value[name.count] == UInt8(ascii: ";")
   }
 }
 
