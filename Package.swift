@@ -214,6 +214,12 @@ let services: [Target] = [
     swiftSettings: strict
   ),
   .executableTarget(
+    name: "codec-probe",
+    dependencies: ["Protobuf", "ProtobufJSON", "JSON", "TestProtos"],
+    path: "Sources/CodecProbe",
+    swiftSettings: strict
+  ),
+  .executableTarget(
     name: "EchoServer",
     dependencies: ["EchoAPI", "RPC", "EventLoop", "Net", arguments],
     swiftSettings: strict

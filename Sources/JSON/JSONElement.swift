@@ -16,7 +16,7 @@ package enum JSONKind: UInt8, Sendable {
 
 /// One value of a parsed text: a place on the parser's tape.
 ///
-/// Costs nothing to copy. Valid only inside the closure that `JSONParser.parse` called.
+/// Costs nothing to copy. Valid until the parser reads its next text.
 package struct JSONElement {
   @usableFromInline let tape: UnsafePointer<UInt64>
   @usableFromInline let strings: UnsafePointer<UInt8>

@@ -24,7 +24,7 @@ package final class JSONParser {
   /// Bytes that the parser reads behind a text; `parse` appends them where they are missing.
   package static let padding = Int(CSIMDJSON_PADDING)
 
-  /// Buffers sized for longer texts than this are given back after use.
+  /// Buffers sized for longer texts than this are given back when the next text comes.
   private static let keptCapacity = 256 * 1024
 
   private let maximumDepth: Int
@@ -47,13 +47,14 @@ package final class JSONParser {
   /// - Parameters:
   ///   - text: The text; grows by `padding` bytes during the call and is given back unchanged. An
   ///     array that reserved that much is not copied.
-  ///   - body: Reads the value, which is valid during this call only and must not be stored.
+  ///   - body: Reads the value. Its elements and strings are valid until the next text is parsed.
   /// - Returns: What `body` returned.
   /// - Throws: ``JSONError`` when the text is no JSON; `body` is not called then.
   package func parse<Result>(
     _ text: inout [UInt8],
     _ body: (JSONElement) -> Result
   ) throws(JSONError) -> Result {
+    shrink()
     let code = run(&text)
     if code == CSIMDJSON_NUMBER {
       var repaired = try NumberRepair.repaired(text)
@@ -62,7 +63,6 @@ package final class JSONParser {
     } else if code != CSIMDJSON_OK {
       throw Self.error(for: code)
     }
-    defer { shrink() }
     guard let tape = csimdjson_tape(parser), let strings = csimdjson_strings(parser) else {
       throw .outOfMemory
     }
@@ -79,6 +79,8 @@ package final class JSONParser {
     }
   }
 
+  /// Gives large buffers back; not sooner, since a message that was read refers to them until it is
+  /// packed.
   private func shrink() {
     guard csimdjson_capacity(parser) > Self.keptCapacity else { return }
     guard let fresh = csimdjson_new(maximumDepth) else { return }

@@ -4,8 +4,6 @@ package enum ProtobufError: Error, Sendable, Hashable, CustomStringConvertible {
   case truncated
   /// A varint of more than ten bytes, a length beyond the end, or a tag that cannot be.
   case malformed
-  /// A field arrives with another wire type than its schema says.
-  case wrongWireType(field: Int32)
   /// A `string` field holds bytes that are not UTF-8.
   case invalidUTF8(field: Int32)
   /// Messages or groups nest deeper than ``ProtobufLimits/depth``.
@@ -17,7 +15,6 @@ package enum ProtobufError: Error, Sendable, Hashable, CustomStringConvertible {
     switch self {
     case .truncated: "protobuf: the message is cut off"
     case .malformed: "protobuf: the message is malformed"
-    case .wrongWireType(let field): "protobuf: field \(field) has another wire type"
     case .invalidUTF8(let field): "protobuf: field \(field) is not valid UTF-8"
     case .tooDeep: "protobuf: the message nests too deep"
     case .tooLarge: "protobuf: the message is too large"

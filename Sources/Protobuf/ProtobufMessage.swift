@@ -1,4 +1,4 @@
-/// A generated message: a value type that protobuf-c packs and unpacks.
+/// A generated message: a value type that protobuf-c unpacks and generated code writes.
 ///
 /// Fields keep their schema's defaults until they are set; unknown fields of the wire are kept and
 /// written again.
@@ -13,8 +13,8 @@ package protocol ProtobufMessage: Sendable, Hashable {
   var unknownFields: UnknownFields { get set }
   /// Copies the fields out of an unpacked C struct of this message's type.
   init(cMessage: UnsafeRawPointer)
-  /// Copies the fields into a fresh C struct of this message's type; memory comes from the arena.
-  func store(in cMessage: UnsafeMutableRawPointer, arena: borrowing Arena)
+  /// Writes the fields, the last one first, as ``WireWriter`` wants them.
+  func write(to w: inout WireWriter)
 
   // Written for each message rather than once for all: generic code of another module would not be
   // specialised, and costs more than the message itself.
@@ -30,6 +30,8 @@ package protocol ProtobufMessage: Sendable, Hashable {
   ///
   /// Takes one allocation, the array itself.
   func encoded(reserving prefix: Int) -> [UInt8]
+  /// Encodes the message behind what `output` holds; allocates nothing when it has room.
+  func encode(appendingTo output: inout [UInt8])
 }
 
 extension ProtobufMessage {

@@ -21,36 +21,24 @@ package struct UnknownFields: Sendable, Hashable {
     let base = cMessage.assumingMemoryBound(to: ProtobufCMessage.self).pointee
     for index in 0..<Int(base.n_unknown_fields) {
       let field = base.unknown_fields[index]
+      if field.tag == UInt32(Self.wrapper), field.wire_type.rawValue == 2 {
+        appendWrapped(UnsafeRawBufferPointer(start: field.data, count: field.len))
+        continue
+      }
       appendVarint(UInt64(field.tag) << 3 | UInt64(field.wire_type.rawValue))
       bytes.append(contentsOf: UnsafeBufferPointer(start: field.data, count: field.len))
     }
   }
 
-  /// Hands the fields to a C struct, so that packing writes them.
-  package func store(in cMessage: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    if !bytes.isEmpty { storeFields(in: cMessage, arena: arena) }
-  }
+  /// The number under which ``WireNormalizer`` hides what protobuf-c cannot keep.
+  ///
+  /// A field that has this number by itself is hidden in the same way, so nothing is ambiguous.
+  static let wrapper: Int32 = (1 << 29) - 1
 
-  func storeFields(in cMessage: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let (copy, count) = arena.copy(bytes)
-    guard let copy else { return }
-    let fields = arena.allocate(ProtobufCMessageUnknownField.self, count: count / 2 + 1)
-    var reader = WireReader(UnsafeRawBufferPointer(start: copy, count: count))
-    var found = 0
-    while let tag = try? reader.readTag() {
-      let start = reader.position
-      guard (try? reader.skip(tag, depth: 1)) != nil else { break }
-      fields[found] = ProtobufCMessageUnknownField(
-        tag: UInt32(tag.number),
-        wire_type: ProtobufCWireType(rawValue: UInt32(tag.wireType)),
-        len: reader.position - start,
-        data: copy + start
-      )
-      found += 1
-    }
-    let base = cMessage.assumingMemoryBound(to: ProtobufCMessage.self)
-    base.pointee.n_unknown_fields = UInt32(found)
-    base.pointee.unknown_fields = fields
+  /// Appends what a wrapper holds, its length left out.
+  private mutating func appendWrapped(_ field: UnsafeRawBufferPointer) {
+    var reader = WireReader(field)
+    if let inner = try? reader.readDelimited() { bytes.append(contentsOf: inner.allBytes) }
   }
 
   private mutating func appendVarint(_ value: UInt64) {

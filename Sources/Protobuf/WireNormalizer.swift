@@ -1,6 +1,7 @@
 /// Copies a message into a form that protobuf-c reads right.
 ///
-/// Groups that the schema does not know are left out. A single message that comes several times is
+/// Groups, and values of another wire type than the schema's, become one unknown field that
+/// ``UnknownFields`` opens again. A single message that comes several times is
 /// written once: to merge messages is to join their bytes (protobuf.dev, "Last One Wins").
 struct WireNormalizer {
   private let table: UnsafePointer<ScanTable>
@@ -27,7 +28,8 @@ struct WireNormalizer {
     var reader = input
     var start = reader.position
     while let tag = try reader.readTag() {
-      let entry = table.pointee.entry(tag.number)
+      let known = table.pointee.entry(tag.number)
+      let entry = known?.pointee.accepts(tag.wireType) == true ? known : nil
       if let entry { forgetOthers(ofOneof: entry.pointee.oneof, but: tag.number) }
       if tag.wireType == 2, let entry, let child = entry.pointee.child {
         let key = reader.bytes(from: start)
@@ -40,7 +42,12 @@ struct WireNormalizer {
         }
       } else {
         try reader.skip(tag, depth: 1)
-        if tag.wireType != 3 { output.append(contentsOf: reader.bytes(from: start)) }
+        let isKept = entry != nil || (known == nil && tag.wireType != 3)
+        if isKept, tag.number != UnknownFields.wrapper {
+          output.append(contentsOf: reader.bytes(from: start))
+        } else {
+          appendField(UnknownFields.wrapper, reader.bytes(from: start))
+        }
       }
       start = reader.position
     }
@@ -65,6 +72,12 @@ struct WireNormalizer {
       appendVarint(UInt64(normalized.count))
       output.append(contentsOf: normalized)
     }
+  }
+
+  private mutating func appendField(_ number: Int32, _ bytes: UnsafeRawBufferPointer) {
+    appendVarint(UInt64(number) << 3 | 2)
+    appendVarint(UInt64(bytes.count))
+    output.append(contentsOf: bytes)
   }
 
   private mutating func append(

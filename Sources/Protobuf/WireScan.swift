@@ -48,6 +48,11 @@ struct ScanTable {
 }
 
 extension ScanTable.Entry {
+  /// Whether a value of this wire type is one of the field's.
+  func accepts(_ wireType: UInt8) -> Bool {
+    wireType == self.wireType || (wireType == 2 && isPackable)
+  }
+
   fileprivate init(_ field: FieldInfo) {
     number = field.number
     isText = field.kind == .string
@@ -67,8 +72,9 @@ extension ScanTable.Entry {
 /// Checks bytes from outside before protobuf-c sees them.
 ///
 /// Protobuf-c 1.4.1 follows any depth of nesting until the stack ends and takes any bytes for text;
-/// the scan refuses both. It also stops at unknown groups, and merges a message that comes twice
-/// wrongly; the scan finds those, and ``WireNormalizer`` writes them anew.
+/// the scan refuses both. It also stops at groups and at values of another wire type than the schema's,
+/// and merges a message that comes twice wrongly; the scan finds those, and ``WireNormalizer`` writes
+/// them anew.
 struct WireScan {
   /// The message has something that protobuf-c does not read as it should.
   private(set) var needsNormalizing = false
@@ -82,14 +88,13 @@ struct WireScan {
     var seen: UInt64 = 0
     while let tag = try reader.readTag() {
       guard let entry = table.pointee.entry(tag.number) else {
-        if tag.wireType == 3 { needsNormalizing = true }
+        if tag.wireType == 3 || tag.number == UnknownFields.wrapper { needsNormalizing = true }
         try reader.skip(tag, depth: depth)
         continue
       }
       guard tag.wireType == entry.pointee.wireType else {
-        guard tag.wireType == 2, entry.pointee.isPackable else {
-          throw .wrongWireType(field: tag.number)
-        }
+        // Another type than the schema's makes the field an unknown one.
+        if !entry.pointee.accepts(tag.wireType) { needsNormalizing = true }
         try reader.skip(tag, depth: depth)
         continue
       }

@@ -87,7 +87,8 @@ enum ScalarReader {
       switch value.kind {
       case .int64: I(exactly: value.int64)
       case .uint64: I(exactly: value.uint64)
-      default: I(exactly: value.double)
+      // Integers below -2^63 are doubles on the tape, and round to it.
+      default: value.double == -0x1p63 ? nil : I(exactly: value.double)
       }
     guard let exact else { throw outOfRange(I.self) }
     return exact

@@ -87,14 +87,23 @@ struct HostileInputTests {
     #expect(throws: ProtobufError.self) { try Sample.Optionals(decoding: [58, 3, 74, 1, 0xFF]) }
   }
 
-  @Test("Another wire type than the schema's is refused")
-  func wrongWireType() {
-    #expect(throws: ProtobufError.wrongWireType(field: 9)) {
-      try Sample.Scalars(decoding: [72, 1])
-    }
-    #expect(throws: ProtobufError.wrongWireType(field: 5)) {
-      try Sample.Scalars(decoding: [42, 1, 1])
-    }
+  @Test(
+    "A value of another wire type than the schema's is kept as an unknown field",
+    arguments: [[72, 1], [42, 1, 1], [45, 1, 2, 3, 4]] as [[UInt8]]
+  )
+  func wrongWireType(bytes: [UInt8]) throws {
+    let message = try Sample.Scalars(decoding: [40, 7] + bytes)
+    #expect(message.int32Value == 7 && message.stringValue == "")
+    #expect(message.unknownFields.bytes == bytes)
+    #expect(message.encoded() == [40, 7] + bytes)
+  }
+
+  @Test("An unknown field of the number that hides other fields stays what it is")
+  func wrapperNumber() throws {
+    let field: [UInt8] = [0xFA, 0xFF, 0xFF, 0xFF, 0x0F, 3, 1, 2, 3]
+    let message = try Sample.Scalars(decoding: field)
+    #expect(message.unknownFields.bytes == field)
+    #expect(message.encoded() == field)
   }
 
   @Test(
@@ -110,12 +119,14 @@ struct HostileInputTests {
     #expect(throws: ProtobufError.self) { try Sample.Scalars(decoding: bytes) }
   }
 
-  @Test("Unknown groups are taken out, at any level, and the rest is read")
+  @Test("Unknown groups are kept, at any level, and the rest is read")
   func unknownGroups() throws {
     let group: [UInt8] = [0xA3, 6, 8, 1, 0xAB, 6, 0xAC, 6, 0xA4, 6]
     let message = try Sample.Optionals(decoding: group + [8, 5, 58, 12] + group + [40, 9])
     #expect(message.number == 5)
     #expect(message.scalars?.int32Value == 9)
+    #expect(message.unknownFields.bytes == group)
+    #expect(message.scalars?.unknownFields.bytes == group)
   }
 
   @Test("Packed and unpacked lists are both read")

@@ -66,10 +66,21 @@ unit() {
   "$SCRIPTS/stack.sh" down
 }
 
+# Our codec against the official Python package on random messages.
+codec() {
+  say "codec against the Python protobuf package"
+  if step_passes codec "$1/bin/python" "$ROOT/Tests/Codec/compare.py" --messages 2000; then
+    count <<<"1 0"
+  else
+    count <<<"0 1"
+  fi
+}
+
 e2e() {
   local venv
   step build-release "$SCRIPTS/build.sh" release
   venv=$("$SCRIPTS/venv.sh")
+  [ -n "$FILTER" ] || codec "$venv"
   # A lost worker is noticed within seconds instead of half a minute.
   export ONESHOT_JOBS_LEASE_SECONDS=4 ONESHOT_JOBS_RETRY_DELAYS=1,2
   step stack "$SCRIPTS/stack.sh" up

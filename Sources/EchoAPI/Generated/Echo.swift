@@ -202,20 +202,31 @@ extension Echo.EchoRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Echo__V1__EchoRequest.self)
-    payload = decodedBytes(c.pointee.payload.data, c.pointee.payload.len)
-    text = decodedString(c.pointee.text.data, c.pointee.text.len)
-    delayMs = c.pointee.delay_ms
-    failCode = c.pointee.fail_code
-    unknownFields = UnknownFields(of: raw)
+    self.payload = decodedBytes(c.pointee.payload.data, c.pointee.payload.len)
+    self.text = decodedString(c.pointee.text.data, c.pointee.text.len)
+    self.delayMs = c.pointee.delay_ms
+    self.failCode = c.pointee.fail_code
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Echo__V1__EchoRequest.self)
-    (c.pointee.payload.data, c.pointee.payload.len) = arena.copy(payload)
-    (c.pointee.text.data, c.pointee.text.len) = arena.copy(text)
-    c.pointee.delay_ms = delayMs
-    c.pointee.fail_code = failCode
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.failCode != 0 {
+      w.int32(self.failCode)
+      w.tag(32)
+    }
+    if self.delayMs != 0 {
+      w.int32(self.delayMs)
+      w.tag(24)
+    }
+    if !self.text.isEmpty {
+      w.string(self.text)
+      w.tag(18)
+    }
+    if !self.payload.isEmpty {
+      w.bytes(self.payload)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -229,8 +240,15 @@ extension Echo.EchoRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -248,16 +266,21 @@ extension Echo.EchoResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Echo__V1__EchoResponse.self)
-    payload = decodedBytes(c.pointee.payload.data, c.pointee.payload.len)
-    text = decodedString(c.pointee.text.data, c.pointee.text.len)
-    unknownFields = UnknownFields(of: raw)
+    self.payload = decodedBytes(c.pointee.payload.data, c.pointee.payload.len)
+    self.text = decodedString(c.pointee.text.data, c.pointee.text.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Echo__V1__EchoResponse.self)
-    (c.pointee.payload.data, c.pointee.payload.len) = arena.copy(payload)
-    (c.pointee.text.data, c.pointee.text.len) = arena.copy(text)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.text.isEmpty {
+      w.string(self.text)
+      w.tag(18)
+    }
+    if !self.payload.isEmpty {
+      w.bytes(self.payload)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -271,8 +294,15 @@ extension Echo.EchoResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -292,20 +322,31 @@ extension Echo.ServerStreamRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Echo__V1__ServerStreamRequest.self)
-    payload = decodedBytes(c.pointee.payload.data, c.pointee.payload.len)
-    count = c.pointee.count
-    delayMs = c.pointee.delay_ms
-    failCode = c.pointee.fail_code
-    unknownFields = UnknownFields(of: raw)
+    self.payload = decodedBytes(c.pointee.payload.data, c.pointee.payload.len)
+    self.count = c.pointee.count
+    self.delayMs = c.pointee.delay_ms
+    self.failCode = c.pointee.fail_code
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Echo__V1__ServerStreamRequest.self)
-    (c.pointee.payload.data, c.pointee.payload.len) = arena.copy(payload)
-    c.pointee.count = count
-    c.pointee.delay_ms = delayMs
-    c.pointee.fail_code = failCode
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.failCode != 0 {
+      w.int32(self.failCode)
+      w.tag(32)
+    }
+    if self.delayMs != 0 {
+      w.int32(self.delayMs)
+      w.tag(24)
+    }
+    if self.count != 0 {
+      w.int32(self.count)
+      w.tag(16)
+    }
+    if !self.payload.isEmpty {
+      w.bytes(self.payload)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -319,8 +360,15 @@ extension Echo.ServerStreamRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -338,16 +386,21 @@ extension Echo.ServerStreamResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Echo__V1__ServerStreamResponse.self)
-    payload = decodedBytes(c.pointee.payload.data, c.pointee.payload.len)
-    index = c.pointee.index
-    unknownFields = UnknownFields(of: raw)
+    self.payload = decodedBytes(c.pointee.payload.data, c.pointee.payload.len)
+    self.index = c.pointee.index
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Echo__V1__ServerStreamResponse.self)
-    (c.pointee.payload.data, c.pointee.payload.len) = arena.copy(payload)
-    c.pointee.index = index
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.index != 0 {
+      w.int32(self.index)
+      w.tag(16)
+    }
+    if !self.payload.isEmpty {
+      w.bytes(self.payload)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -361,8 +414,15 @@ extension Echo.ServerStreamResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -379,14 +439,16 @@ extension Echo.ClientStreamRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Echo__V1__ClientStreamRequest.self)
-    payload = decodedBytes(c.pointee.payload.data, c.pointee.payload.len)
-    unknownFields = UnknownFields(of: raw)
+    self.payload = decodedBytes(c.pointee.payload.data, c.pointee.payload.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Echo__V1__ClientStreamRequest.self)
-    (c.pointee.payload.data, c.pointee.payload.len) = arena.copy(payload)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.payload.isEmpty {
+      w.bytes(self.payload)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -400,8 +462,15 @@ extension Echo.ClientStreamRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -419,16 +488,21 @@ extension Echo.ClientStreamResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Echo__V1__ClientStreamResponse.self)
-    messages = c.pointee.messages
-    bytes = c.pointee.bytes
-    unknownFields = UnknownFields(of: raw)
+    self.messages = c.pointee.messages
+    self.bytes = c.pointee.bytes
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Echo__V1__ClientStreamResponse.self)
-    c.pointee.messages = messages
-    c.pointee.bytes = bytes
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.bytes != 0 {
+      w.int64(self.bytes)
+      w.tag(16)
+    }
+    if self.messages != 0 {
+      w.int64(self.messages)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -442,8 +516,15 @@ extension Echo.ClientStreamResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -461,16 +542,21 @@ extension Echo.BidiRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Echo__V1__BidiRequest.self)
-    payload = decodedBytes(c.pointee.payload.data, c.pointee.payload.len)
-    text = decodedString(c.pointee.text.data, c.pointee.text.len)
-    unknownFields = UnknownFields(of: raw)
+    self.payload = decodedBytes(c.pointee.payload.data, c.pointee.payload.len)
+    self.text = decodedString(c.pointee.text.data, c.pointee.text.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Echo__V1__BidiRequest.self)
-    (c.pointee.payload.data, c.pointee.payload.len) = arena.copy(payload)
-    (c.pointee.text.data, c.pointee.text.len) = arena.copy(text)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.text.isEmpty {
+      w.string(self.text)
+      w.tag(18)
+    }
+    if !self.payload.isEmpty {
+      w.bytes(self.payload)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -484,8 +570,15 @@ extension Echo.BidiRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -503,16 +596,21 @@ extension Echo.BidiResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Echo__V1__BidiResponse.self)
-    payload = decodedBytes(c.pointee.payload.data, c.pointee.payload.len)
-    text = decodedString(c.pointee.text.data, c.pointee.text.len)
-    unknownFields = UnknownFields(of: raw)
+    self.payload = decodedBytes(c.pointee.payload.data, c.pointee.payload.len)
+    self.text = decodedString(c.pointee.text.data, c.pointee.text.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Echo__V1__BidiResponse.self)
-    (c.pointee.payload.data, c.pointee.payload.len) = arena.copy(payload)
-    (c.pointee.text.data, c.pointee.text.len) = arena.copy(text)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.text.isEmpty {
+      w.string(self.text)
+      w.tag(18)
+    }
+    if !self.payload.isEmpty {
+      w.bytes(self.payload)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -526,7 +624,14 @@ extension Echo.BidiResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }

@@ -334,30 +334,35 @@ extension Auth.RegisterRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__RegisterRequest.self)
-    email = decodedString(c.pointee.email.data, c.pointee.email.len)
-    password = decodedString(c.pointee.password.data, c.pointee.password.len)
+    self.email = decodedString(c.pointee.email.data, c.pointee.email.len)
+    self.password = decodedString(c.pointee.password.data, c.pointee.password.len)
     if c.pointee._name_case.rawValue == 3 {
-      name = decodedString(c.pointee.name.data, c.pointee.name.len)
+      self.name = decodedString(c.pointee.name.data, c.pointee.name.len)
     }
     if c.pointee._credits_case.rawValue == 4 {
-      credits = c.pointee.credits
+      self.credits = c.pointee.credits
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__RegisterRequest.self)
-    (c.pointee.email.data, c.pointee.email.len) = arena.copy(email)
-    (c.pointee.password.data, c.pointee.password.len) = arena.copy(password)
-    if let member = name {
-      c.pointee._name_case = .init(rawValue: 3)
-      (c.pointee.name.data, c.pointee.name.len) = arena.copy(member)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.credits {
+      w.int64(member)
+      w.tag(32)
     }
-    if let member = credits {
-      c.pointee._credits_case = .init(rawValue: 4)
-      c.pointee.credits = member
+    if let member = self.name {
+      w.string(member)
+      w.tag(26)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.password.isEmpty {
+      w.string(self.password)
+      w.tag(18)
+    }
+    if !self.email.isEmpty {
+      w.string(self.email)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -371,8 +376,15 @@ extension Auth.RegisterRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -393,26 +405,40 @@ extension Auth.RegisterResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__RegisterResponse.self)
-    accessToken = decodedString(c.pointee.access_token.data, c.pointee.access_token.len)
-    refreshToken = decodedString(c.pointee.refresh_token.data, c.pointee.refresh_token.len)
-    tokenType = decodedString(c.pointee.token_type.data, c.pointee.token_type.len)
-    expiresIn = c.pointee.expires_in
+    self.accessToken = decodedString(c.pointee.access_token.data, c.pointee.access_token.len)
+    self.refreshToken = decodedString(c.pointee.refresh_token.data, c.pointee.refresh_token.len)
+    self.tokenType = decodedString(c.pointee.token_type.data, c.pointee.token_type.len)
+    self.expiresIn = c.pointee.expires_in
     if let member = c.pointee.user {
-      user = Auth.SessionUser(cMessage: member)
+      self.user = Auth.SessionUser(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__RegisterResponse.self)
-    (c.pointee.access_token.data, c.pointee.access_token.len) = arena.copy(accessToken)
-    (c.pointee.refresh_token.data, c.pointee.refresh_token.len) = arena.copy(refreshToken)
-    (c.pointee.token_type.data, c.pointee.token_type.len) = arena.copy(tokenType)
-    c.pointee.expires_in = expiresIn
-    if let member = user {
-      c.pointee.user = stored(member, arena).assumingMemoryBound(to: Oneshot__Auth__V1__SessionUser.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.user {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(42)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if self.expiresIn != 0 {
+      w.int32(self.expiresIn)
+      w.tag(32)
+    }
+    if !self.tokenType.isEmpty {
+      w.string(self.tokenType)
+      w.tag(26)
+    }
+    if !self.refreshToken.isEmpty {
+      w.string(self.refreshToken)
+      w.tag(18)
+    }
+    if !self.accessToken.isEmpty {
+      w.string(self.accessToken)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -426,8 +452,15 @@ extension Auth.RegisterResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -445,16 +478,21 @@ extension Auth.LoginRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__LoginRequest.self)
-    email = decodedString(c.pointee.email.data, c.pointee.email.len)
-    password = decodedString(c.pointee.password.data, c.pointee.password.len)
-    unknownFields = UnknownFields(of: raw)
+    self.email = decodedString(c.pointee.email.data, c.pointee.email.len)
+    self.password = decodedString(c.pointee.password.data, c.pointee.password.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__LoginRequest.self)
-    (c.pointee.email.data, c.pointee.email.len) = arena.copy(email)
-    (c.pointee.password.data, c.pointee.password.len) = arena.copy(password)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.password.isEmpty {
+      w.string(self.password)
+      w.tag(18)
+    }
+    if !self.email.isEmpty {
+      w.string(self.email)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -468,8 +506,15 @@ extension Auth.LoginRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -490,26 +535,40 @@ extension Auth.LoginResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__LoginResponse.self)
-    accessToken = decodedString(c.pointee.access_token.data, c.pointee.access_token.len)
-    refreshToken = decodedString(c.pointee.refresh_token.data, c.pointee.refresh_token.len)
-    tokenType = decodedString(c.pointee.token_type.data, c.pointee.token_type.len)
-    expiresIn = c.pointee.expires_in
+    self.accessToken = decodedString(c.pointee.access_token.data, c.pointee.access_token.len)
+    self.refreshToken = decodedString(c.pointee.refresh_token.data, c.pointee.refresh_token.len)
+    self.tokenType = decodedString(c.pointee.token_type.data, c.pointee.token_type.len)
+    self.expiresIn = c.pointee.expires_in
     if let member = c.pointee.user {
-      user = Auth.SessionUser(cMessage: member)
+      self.user = Auth.SessionUser(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__LoginResponse.self)
-    (c.pointee.access_token.data, c.pointee.access_token.len) = arena.copy(accessToken)
-    (c.pointee.refresh_token.data, c.pointee.refresh_token.len) = arena.copy(refreshToken)
-    (c.pointee.token_type.data, c.pointee.token_type.len) = arena.copy(tokenType)
-    c.pointee.expires_in = expiresIn
-    if let member = user {
-      c.pointee.user = stored(member, arena).assumingMemoryBound(to: Oneshot__Auth__V1__SessionUser.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.user {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(42)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if self.expiresIn != 0 {
+      w.int32(self.expiresIn)
+      w.tag(32)
+    }
+    if !self.tokenType.isEmpty {
+      w.string(self.tokenType)
+      w.tag(26)
+    }
+    if !self.refreshToken.isEmpty {
+      w.string(self.refreshToken)
+      w.tag(18)
+    }
+    if !self.accessToken.isEmpty {
+      w.string(self.accessToken)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -523,8 +582,15 @@ extension Auth.LoginResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -541,14 +607,16 @@ extension Auth.RefreshRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__RefreshRequest.self)
-    refreshToken = decodedString(c.pointee.refresh_token.data, c.pointee.refresh_token.len)
-    unknownFields = UnknownFields(of: raw)
+    self.refreshToken = decodedString(c.pointee.refresh_token.data, c.pointee.refresh_token.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__RefreshRequest.self)
-    (c.pointee.refresh_token.data, c.pointee.refresh_token.len) = arena.copy(refreshToken)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.refreshToken.isEmpty {
+      w.string(self.refreshToken)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -562,8 +630,15 @@ extension Auth.RefreshRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -583,20 +658,31 @@ extension Auth.RefreshResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__RefreshResponse.self)
-    accessToken = decodedString(c.pointee.access_token.data, c.pointee.access_token.len)
-    refreshToken = decodedString(c.pointee.refresh_token.data, c.pointee.refresh_token.len)
-    tokenType = decodedString(c.pointee.token_type.data, c.pointee.token_type.len)
-    expiresIn = c.pointee.expires_in
-    unknownFields = UnknownFields(of: raw)
+    self.accessToken = decodedString(c.pointee.access_token.data, c.pointee.access_token.len)
+    self.refreshToken = decodedString(c.pointee.refresh_token.data, c.pointee.refresh_token.len)
+    self.tokenType = decodedString(c.pointee.token_type.data, c.pointee.token_type.len)
+    self.expiresIn = c.pointee.expires_in
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__RefreshResponse.self)
-    (c.pointee.access_token.data, c.pointee.access_token.len) = arena.copy(accessToken)
-    (c.pointee.refresh_token.data, c.pointee.refresh_token.len) = arena.copy(refreshToken)
-    (c.pointee.token_type.data, c.pointee.token_type.len) = arena.copy(tokenType)
-    c.pointee.expires_in = expiresIn
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.expiresIn != 0 {
+      w.int32(self.expiresIn)
+      w.tag(32)
+    }
+    if !self.tokenType.isEmpty {
+      w.string(self.tokenType)
+      w.tag(26)
+    }
+    if !self.refreshToken.isEmpty {
+      w.string(self.refreshToken)
+      w.tag(18)
+    }
+    if !self.accessToken.isEmpty {
+      w.string(self.accessToken)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -610,8 +696,15 @@ extension Auth.RefreshResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -629,18 +722,17 @@ extension Auth.LogoutRequest {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__LogoutRequest.self)
     if c.pointee._refresh_token_case.rawValue == 1 {
-      refreshToken = decodedString(c.pointee.refresh_token.data, c.pointee.refresh_token.len)
+      self.refreshToken = decodedString(c.pointee.refresh_token.data, c.pointee.refresh_token.len)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__LogoutRequest.self)
-    if let member = refreshToken {
-      c.pointee._refresh_token_case = .init(rawValue: 1)
-      (c.pointee.refresh_token.data, c.pointee.refresh_token.len) = arena.copy(member)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.refreshToken {
+      w.string(member)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -654,8 +746,15 @@ extension Auth.LogoutRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -672,14 +771,16 @@ extension Auth.LogoutResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__LogoutResponse.self)
-    status = decodedString(c.pointee.status.data, c.pointee.status.len)
-    unknownFields = UnknownFields(of: raw)
+    self.status = decodedString(c.pointee.status.data, c.pointee.status.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__LogoutResponse.self)
-    (c.pointee.status.data, c.pointee.status.len) = arena.copy(status)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.status.isEmpty {
+      w.string(self.status)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -693,8 +794,15 @@ extension Auth.LogoutResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -709,11 +817,11 @@ extension Auth.GetMeRequest {
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -727,8 +835,15 @@ extension Auth.GetMeRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -750,43 +865,51 @@ extension Auth.GetMeResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__GetMeResponse.self)
-    id = decodedString(c.pointee.id.data, c.pointee.id.len)
-    email = decodedString(c.pointee.email.data, c.pointee.email.len)
+    self.id = decodedString(c.pointee.id.data, c.pointee.id.len)
+    self.email = decodedString(c.pointee.email.data, c.pointee.email.len)
     if c.pointee._credits_case.rawValue == 3 {
-      credits = c.pointee.credits
+      self.credits = c.pointee.credits
     }
     if c.pointee._subscription_status_case.rawValue == 4 {
-      subscriptionStatus = decodedString(c.pointee.subscription_status.data, c.pointee.subscription_status.len)
+      self.subscriptionStatus = decodedString(c.pointee.subscription_status.data, c.pointee.subscription_status.len)
     }
     if c.pointee._plan_code_case.rawValue == 5 {
-      planCode = decodedString(c.pointee.plan_code.data, c.pointee.plan_code.len)
+      self.planCode = decodedString(c.pointee.plan_code.data, c.pointee.plan_code.len)
     }
     if let member = c.pointee.created_at {
-      createdAt = GoogleProtobuf.Timestamp(cMessage: member)
+      self.createdAt = GoogleProtobuf.Timestamp(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__GetMeResponse.self)
-    (c.pointee.id.data, c.pointee.id.len) = arena.copy(id)
-    (c.pointee.email.data, c.pointee.email.len) = arena.copy(email)
-    if let member = credits {
-      c.pointee._credits_case = .init(rawValue: 3)
-      c.pointee.credits = member
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.createdAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(50)
     }
-    if let member = subscriptionStatus {
-      c.pointee._subscription_status_case = .init(rawValue: 4)
-      (c.pointee.subscription_status.data, c.pointee.subscription_status.len) = arena.copy(member)
+    if let member = self.planCode {
+      w.string(member)
+      w.tag(42)
     }
-    if let member = planCode {
-      c.pointee._plan_code_case = .init(rawValue: 5)
-      (c.pointee.plan_code.data, c.pointee.plan_code.len) = arena.copy(member)
+    if let member = self.subscriptionStatus {
+      w.string(member)
+      w.tag(34)
     }
-    if let member = createdAt {
-      c.pointee.created_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+    if let member = self.credits {
+      w.int64(member)
+      w.tag(24)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.email.isEmpty {
+      w.string(self.email)
+      w.tag(18)
+    }
+    if !self.id.isEmpty {
+      w.string(self.id)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -800,8 +923,15 @@ extension Auth.GetMeResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -820,23 +950,28 @@ extension Auth.SessionUser {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__SessionUser.self)
-    id = decodedString(c.pointee.id.data, c.pointee.id.len)
-    email = decodedString(c.pointee.email.data, c.pointee.email.len)
+    self.id = decodedString(c.pointee.id.data, c.pointee.id.len)
+    self.email = decodedString(c.pointee.email.data, c.pointee.email.len)
     if c.pointee._credits_case.rawValue == 3 {
-      credits = c.pointee.credits
+      self.credits = c.pointee.credits
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__SessionUser.self)
-    (c.pointee.id.data, c.pointee.id.len) = arena.copy(id)
-    (c.pointee.email.data, c.pointee.email.len) = arena.copy(email)
-    if let member = credits {
-      c.pointee._credits_case = .init(rawValue: 3)
-      c.pointee.credits = member
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.credits {
+      w.int64(member)
+      w.tag(24)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.email.isEmpty {
+      w.string(self.email)
+      w.tag(18)
+    }
+    if !self.id.isEmpty {
+      w.string(self.id)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -850,8 +985,15 @@ extension Auth.SessionUser {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -868,14 +1010,16 @@ extension Auth.VerifySessionRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__VerifySessionRequest.self)
-    sessionId = decodedString(c.pointee.session_id.data, c.pointee.session_id.len)
-    unknownFields = UnknownFields(of: raw)
+    self.sessionId = decodedString(c.pointee.session_id.data, c.pointee.session_id.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__VerifySessionRequest.self)
-    (c.pointee.session_id.data, c.pointee.session_id.len) = arena.copy(sessionId)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.sessionId.isEmpty {
+      w.string(self.sessionId)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -889,8 +1033,15 @@ extension Auth.VerifySessionRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -910,24 +1061,35 @@ extension Auth.VerifySessionResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__VerifySessionResponse.self)
-    active = c.pointee.active != 0
-    userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
-    role = decodedString(c.pointee.role.data, c.pointee.role.len)
+    self.active = c.pointee.active != 0
+    self.userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
+    self.role = decodedString(c.pointee.role.data, c.pointee.role.len)
     if let member = c.pointee.expires_at {
-      expiresAt = GoogleProtobuf.Timestamp(cMessage: member)
+      self.expiresAt = GoogleProtobuf.Timestamp(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__VerifySessionResponse.self)
-    c.pointee.active = active ? 1 : 0
-    (c.pointee.user_id.data, c.pointee.user_id.len) = arena.copy(userId)
-    (c.pointee.role.data, c.pointee.role.len) = arena.copy(role)
-    if let member = expiresAt {
-      c.pointee.expires_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.expiresAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(34)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.role.isEmpty {
+      w.string(self.role)
+      w.tag(26)
+    }
+    if !self.userId.isEmpty {
+      w.string(self.userId)
+      w.tag(18)
+    }
+    if self.active {
+      w.bool(self.active)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -941,7 +1103,14 @@ extension Auth.VerifySessionResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }

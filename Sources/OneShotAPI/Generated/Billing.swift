@@ -809,11 +809,11 @@ extension Billing.GetCreditsRequest {
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -827,8 +827,15 @@ extension Billing.GetCreditsRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -848,23 +855,33 @@ extension Billing.GetCreditsResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GetCreditsResponse.self)
-    credits = c.pointee.credits
-    balance = c.pointee.balance
-    held = c.pointee.held
-    holds = decodedList(c.pointee.n_holds) { c.pointee.holds[$0].map { Billing.CreditHold(cMessage: $0) } ?? Billing.CreditHold() }
-    unknownFields = UnknownFields(of: raw)
+    self.credits = c.pointee.credits
+    self.balance = c.pointee.balance
+    self.held = c.pointee.held
+    self.holds = decodedList(c.pointee.n_holds) { c.pointee.holds[$0].map { Billing.CreditHold(cMessage: $0) } ?? Billing.CreditHold() }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GetCreditsResponse.self)
-    c.pointee.credits = credits
-    c.pointee.balance = balance
-    c.pointee.held = held
-    c.pointee.n_holds = holds.count
-    c.pointee.holds = copiedList(holds, arena) {
-      stored($0, arena).assumingMemoryBound(to: Oneshot__Billing__V1__CreditHold.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for element in self.holds.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(34)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if self.held != 0 {
+      w.int64(self.held)
+      w.tag(24)
+    }
+    if self.balance != 0 {
+      w.int64(self.balance)
+      w.tag(16)
+    }
+    if self.credits != 0 {
+      w.int64(self.credits)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -878,8 +895,15 @@ extension Billing.GetCreditsResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -899,28 +923,39 @@ extension Billing.CreditHold {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__CreditHold.self)
-    jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
-    amount = c.pointee.amount
+    self.jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
+    self.amount = c.pointee.amount
     if let member = c.pointee.created_at {
-      createdAt = GoogleProtobuf.Timestamp(cMessage: member)
+      self.createdAt = GoogleProtobuf.Timestamp(cMessage: member)
     }
     if let member = c.pointee.expires_at {
-      expiresAt = GoogleProtobuf.Timestamp(cMessage: member)
+      self.expiresAt = GoogleProtobuf.Timestamp(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__CreditHold.self)
-    (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
-    c.pointee.amount = amount
-    if let member = createdAt {
-      c.pointee.created_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.expiresAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(34)
     }
-    if let member = expiresAt {
-      c.pointee.expires_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+    if let member = self.createdAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(26)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if self.amount != 0 {
+      w.int64(self.amount)
+      w.tag(16)
+    }
+    if !self.jobId.isEmpty {
+      w.string(self.jobId)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -934,8 +969,15 @@ extension Billing.CreditHold {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -950,11 +992,11 @@ extension Billing.ListPlansRequest {
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -968,8 +1010,15 @@ extension Billing.ListPlansRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -987,22 +1036,25 @@ extension Billing.ListPlansResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__ListPlansResponse.self)
-    plans = decodedList(c.pointee.n_plans) { c.pointee.plans[$0].map { Billing.Plan(cMessage: $0) } ?? Billing.Plan() }
-    jobCosts = decodedList(c.pointee.n_job_costs) { c.pointee.job_costs[$0].map { Billing.JobCost(cMessage: $0) } ?? Billing.JobCost() }
-    unknownFields = UnknownFields(of: raw)
+    self.plans = decodedList(c.pointee.n_plans) { c.pointee.plans[$0].map { Billing.Plan(cMessage: $0) } ?? Billing.Plan() }
+    self.jobCosts = decodedList(c.pointee.n_job_costs) { c.pointee.job_costs[$0].map { Billing.JobCost(cMessage: $0) } ?? Billing.JobCost() }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__ListPlansResponse.self)
-    c.pointee.n_plans = plans.count
-    c.pointee.plans = copiedList(plans, arena) {
-      stored($0, arena).assumingMemoryBound(to: Oneshot__Billing__V1__Plan.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for element in self.jobCosts.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
     }
-    c.pointee.n_job_costs = jobCosts.count
-    c.pointee.job_costs = copiedList(jobCosts, arena) {
-      stored($0, arena).assumingMemoryBound(to: Oneshot__Billing__V1__JobCost.self)
+    for element in self.plans.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1016,8 +1068,15 @@ extension Billing.ListPlansResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1044,46 +1103,70 @@ extension Billing.Plan {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__Plan.self)
-    code = decodedString(c.pointee.code.data, c.pointee.code.len)
-    name = decodedString(c.pointee.name.data, c.pointee.name.len)
+    self.code = decodedString(c.pointee.code.data, c.pointee.code.len)
+    self.name = decodedString(c.pointee.name.data, c.pointee.name.len)
     if let member = c.pointee.limits {
-      limits = Billing.PlanLimits(cMessage: member)
+      self.limits = Billing.PlanLimits(cMessage: member)
     }
-    priority = decodedString(c.pointee.priority.data, c.pointee.priority.len)
-    watermark = decodedString(c.pointee.watermark.data, c.pointee.watermark.len)
-    nsfwMode = decodedString(c.pointee.nsfw_mode.data, c.pointee.nsfw_mode.len)
-    faceSwapConsents = decodedList(c.pointee.n_face_swap_consents) { decodedString(c.pointee.face_swap_consents[$0].data, c.pointee.face_swap_consents[$0].len) }
-    commercialUse = decodedString(c.pointee.commercial_use.data, c.pointee.commercial_use.len)
-    consumesCredits = c.pointee.consumes_credits != 0
-    creditsIncluded = c.pointee.credits_included
-    features = decodedList(c.pointee.n_features) { decodedString(c.pointee.features[$0].data, c.pointee.features[$0].len) }
-    unknownFields = UnknownFields(of: raw)
+    self.priority = decodedString(c.pointee.priority.data, c.pointee.priority.len)
+    self.watermark = decodedString(c.pointee.watermark.data, c.pointee.watermark.len)
+    self.nsfwMode = decodedString(c.pointee.nsfw_mode.data, c.pointee.nsfw_mode.len)
+    self.faceSwapConsents = decodedList(c.pointee.n_face_swap_consents) { decodedString(c.pointee.face_swap_consents[$0].data, c.pointee.face_swap_consents[$0].len) }
+    self.commercialUse = decodedString(c.pointee.commercial_use.data, c.pointee.commercial_use.len)
+    self.consumesCredits = c.pointee.consumes_credits != 0
+    self.creditsIncluded = c.pointee.credits_included
+    self.features = decodedList(c.pointee.n_features) { decodedString(c.pointee.features[$0].data, c.pointee.features[$0].len) }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__Plan.self)
-    (c.pointee.code.data, c.pointee.code.len) = arena.copy(code)
-    (c.pointee.name.data, c.pointee.name.len) = arena.copy(name)
-    if let member = limits {
-      c.pointee.limits = stored(member, arena).assumingMemoryBound(to: Oneshot__Billing__V1__PlanLimits.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for element in self.features.reversed() {
+      w.string(element)
+      w.tag(90)
     }
-    (c.pointee.priority.data, c.pointee.priority.len) = arena.copy(priority)
-    (c.pointee.watermark.data, c.pointee.watermark.len) = arena.copy(watermark)
-    (c.pointee.nsfw_mode.data, c.pointee.nsfw_mode.len) = arena.copy(nsfwMode)
-    c.pointee.n_face_swap_consents = faceSwapConsents.count
-    c.pointee.face_swap_consents = copiedList(faceSwapConsents, arena) {
-      let (data, count) = arena.copy($0)
-      return ProtobufCBinaryData(len: count, data: data)
+    if self.creditsIncluded != 0 {
+      w.int64(self.creditsIncluded)
+      w.tag(80)
     }
-    (c.pointee.commercial_use.data, c.pointee.commercial_use.len) = arena.copy(commercialUse)
-    c.pointee.consumes_credits = consumesCredits ? 1 : 0
-    c.pointee.credits_included = creditsIncluded
-    c.pointee.n_features = features.count
-    c.pointee.features = copiedList(features, arena) {
-      let (data, count) = arena.copy($0)
-      return ProtobufCBinaryData(len: count, data: data)
+    if self.consumesCredits {
+      w.bool(self.consumesCredits)
+      w.tag(72)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.commercialUse.isEmpty {
+      w.string(self.commercialUse)
+      w.tag(66)
+    }
+    for element in self.faceSwapConsents.reversed() {
+      w.string(element)
+      w.tag(58)
+    }
+    if !self.nsfwMode.isEmpty {
+      w.string(self.nsfwMode)
+      w.tag(50)
+    }
+    if !self.watermark.isEmpty {
+      w.string(self.watermark)
+      w.tag(42)
+    }
+    if !self.priority.isEmpty {
+      w.string(self.priority)
+      w.tag(34)
+    }
+    if let member = self.limits {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(26)
+    }
+    if !self.name.isEmpty {
+      w.string(self.name)
+      w.tag(18)
+    }
+    if !self.code.isEmpty {
+      w.string(self.code)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1097,8 +1180,15 @@ extension Billing.Plan {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1117,18 +1207,26 @@ extension Billing.PlanLimits {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__PlanLimits.self)
-    dailyJobs = c.pointee.daily_jobs
-    concurrentJobs = c.pointee.concurrent_jobs
-    maxSide = c.pointee.max_side
-    unknownFields = UnknownFields(of: raw)
+    self.dailyJobs = c.pointee.daily_jobs
+    self.concurrentJobs = c.pointee.concurrent_jobs
+    self.maxSide = c.pointee.max_side
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__PlanLimits.self)
-    c.pointee.daily_jobs = dailyJobs
-    c.pointee.concurrent_jobs = concurrentJobs
-    c.pointee.max_side = maxSide
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.maxSide != 0 {
+      w.int32(self.maxSide)
+      w.tag(24)
+    }
+    if self.concurrentJobs != 0 {
+      w.int32(self.concurrentJobs)
+      w.tag(16)
+    }
+    if self.dailyJobs != 0 {
+      w.int32(self.dailyJobs)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1142,8 +1240,15 @@ extension Billing.PlanLimits {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1161,16 +1266,21 @@ extension Billing.JobCost {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__JobCost.self)
-    jobType = decodedString(c.pointee.job_type.data, c.pointee.job_type.len)
-    credits = c.pointee.credits
-    unknownFields = UnknownFields(of: raw)
+    self.jobType = decodedString(c.pointee.job_type.data, c.pointee.job_type.len)
+    self.credits = c.pointee.credits
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__JobCost.self)
-    (c.pointee.job_type.data, c.pointee.job_type.len) = arena.copy(jobType)
-    c.pointee.credits = credits
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.credits != 0 {
+      w.int64(self.credits)
+      w.tag(16)
+    }
+    if !self.jobType.isEmpty {
+      w.string(self.jobType)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1184,8 +1294,15 @@ extension Billing.JobCost {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1206,31 +1323,42 @@ extension Billing.MockEventRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__MockEventRequest.self)
-    eventType = decodedString(c.pointee.event_type.data, c.pointee.event_type.len)
-    userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
-    productId = decodedString(c.pointee.product_id.data, c.pointee.product_id.len)
+    self.eventType = decodedString(c.pointee.event_type.data, c.pointee.event_type.len)
+    self.userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
+    self.productId = decodedString(c.pointee.product_id.data, c.pointee.product_id.len)
     if c.pointee._event_id_case.rawValue == 4 {
-      eventId = decodedString(c.pointee.event_id.data, c.pointee.event_id.len)
+      self.eventId = decodedString(c.pointee.event_id.data, c.pointee.event_id.len)
     }
     if let member = c.pointee.expires_at {
-      expiresAt = GoogleProtobuf.Timestamp(cMessage: member)
+      self.expiresAt = GoogleProtobuf.Timestamp(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__MockEventRequest.self)
-    (c.pointee.event_type.data, c.pointee.event_type.len) = arena.copy(eventType)
-    (c.pointee.user_id.data, c.pointee.user_id.len) = arena.copy(userId)
-    (c.pointee.product_id.data, c.pointee.product_id.len) = arena.copy(productId)
-    if let member = eventId {
-      c.pointee._event_id_case = .init(rawValue: 4)
-      (c.pointee.event_id.data, c.pointee.event_id.len) = arena.copy(member)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.expiresAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(42)
     }
-    if let member = expiresAt {
-      c.pointee.expires_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+    if let member = self.eventId {
+      w.string(member)
+      w.tag(34)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.productId.isEmpty {
+      w.string(self.productId)
+      w.tag(26)
+    }
+    if !self.userId.isEmpty {
+      w.string(self.userId)
+      w.tag(18)
+    }
+    if !self.eventType.isEmpty {
+      w.string(self.eventType)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1244,8 +1372,15 @@ extension Billing.MockEventRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1264,22 +1399,30 @@ extension Billing.MockEventResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__MockEventResponse.self)
-    status = decodedString(c.pointee.status.data, c.pointee.status.len)
-    message = decodedString(c.pointee.message.data, c.pointee.message.len)
+    self.status = decodedString(c.pointee.status.data, c.pointee.status.len)
+    self.message = decodedString(c.pointee.message.data, c.pointee.message.len)
     if let member = c.pointee.webhook_response {
-      webhookResponse = Billing.WebhookReceipt(cMessage: member)
+      self.webhookResponse = Billing.WebhookReceipt(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__MockEventResponse.self)
-    (c.pointee.status.data, c.pointee.status.len) = arena.copy(status)
-    (c.pointee.message.data, c.pointee.message.len) = arena.copy(message)
-    if let member = webhookResponse {
-      c.pointee.webhook_response = stored(member, arena).assumingMemoryBound(to: Oneshot__Billing__V1__WebhookReceipt.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.webhookResponse {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(26)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.message.isEmpty {
+      w.string(self.message)
+      w.tag(18)
+    }
+    if !self.status.isEmpty {
+      w.string(self.status)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1293,8 +1436,15 @@ extension Billing.MockEventResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1314,20 +1464,31 @@ extension Billing.WebhookReceipt {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__WebhookReceipt.self)
-    status = decodedString(c.pointee.status.data, c.pointee.status.len)
-    eventId = decodedString(c.pointee.event_id.data, c.pointee.event_id.len)
-    processed = c.pointee.processed != 0
-    duplicate = c.pointee.duplicate != 0
-    unknownFields = UnknownFields(of: raw)
+    self.status = decodedString(c.pointee.status.data, c.pointee.status.len)
+    self.eventId = decodedString(c.pointee.event_id.data, c.pointee.event_id.len)
+    self.processed = c.pointee.processed != 0
+    self.duplicate = c.pointee.duplicate != 0
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__WebhookReceipt.self)
-    (c.pointee.status.data, c.pointee.status.len) = arena.copy(status)
-    (c.pointee.event_id.data, c.pointee.event_id.len) = arena.copy(eventId)
-    c.pointee.processed = processed ? 1 : 0
-    c.pointee.duplicate = duplicate ? 1 : 0
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.duplicate {
+      w.bool(self.duplicate)
+      w.tag(32)
+    }
+    if self.processed {
+      w.bool(self.processed)
+      w.tag(24)
+    }
+    if !self.eventId.isEmpty {
+      w.string(self.eventId)
+      w.tag(18)
+    }
+    if !self.status.isEmpty {
+      w.string(self.status)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1341,8 +1502,15 @@ extension Billing.WebhookReceipt {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1364,37 +1532,43 @@ extension Billing.HoldCreditsRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__HoldCreditsRequest.self)
-    jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
-    userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
-    jobType = decodedString(c.pointee.job_type.data, c.pointee.job_type.len)
+    self.jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
+    self.userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
+    self.jobType = decodedString(c.pointee.job_type.data, c.pointee.job_type.len)
     if c.pointee._max_side_case.rawValue == 4 {
-      maxSide = c.pointee.max_side
+      self.maxSide = c.pointee.max_side
     }
-    features = decodedList(c.pointee.n_features) { decodedString(c.pointee.features[$0].data, c.pointee.features[$0].len) }
-    consents = decodedList(c.pointee.n_consents) { decodedString(c.pointee.consents[$0].data, c.pointee.consents[$0].len) }
-    unknownFields = UnknownFields(of: raw)
+    self.features = decodedList(c.pointee.n_features) { decodedString(c.pointee.features[$0].data, c.pointee.features[$0].len) }
+    self.consents = decodedList(c.pointee.n_consents) { decodedString(c.pointee.consents[$0].data, c.pointee.consents[$0].len) }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__HoldCreditsRequest.self)
-    (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
-    (c.pointee.user_id.data, c.pointee.user_id.len) = arena.copy(userId)
-    (c.pointee.job_type.data, c.pointee.job_type.len) = arena.copy(jobType)
-    if let member = maxSide {
-      c.pointee._max_side_case = .init(rawValue: 4)
-      c.pointee.max_side = member
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for element in self.consents.reversed() {
+      w.string(element)
+      w.tag(50)
     }
-    c.pointee.n_features = features.count
-    c.pointee.features = copiedList(features, arena) {
-      let (data, count) = arena.copy($0)
-      return ProtobufCBinaryData(len: count, data: data)
+    for element in self.features.reversed() {
+      w.string(element)
+      w.tag(42)
     }
-    c.pointee.n_consents = consents.count
-    c.pointee.consents = copiedList(consents, arena) {
-      let (data, count) = arena.copy($0)
-      return ProtobufCBinaryData(len: count, data: data)
+    if let member = self.maxSide {
+      w.int32(member)
+      w.tag(32)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.jobType.isEmpty {
+      w.string(self.jobType)
+      w.tag(26)
+    }
+    if !self.userId.isEmpty {
+      w.string(self.userId)
+      w.tag(18)
+    }
+    if !self.jobId.isEmpty {
+      w.string(self.jobId)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1408,8 +1582,15 @@ extension Billing.HoldCreditsRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1432,34 +1613,54 @@ extension Billing.HoldCreditsResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__HoldCreditsResponse.self)
-    jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
-    state = Billing.HoldState(rawValue: c.pointee.state)
-    creditsCost = c.pointee.credits_cost
-    balance = c.pointee.balance
+    self.jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
+    self.state = Billing.HoldState(rawValue: c.pointee.state)
+    self.creditsCost = c.pointee.credits_cost
+    self.balance = c.pointee.balance
     if let member = c.pointee.entitlements {
-      entitlements = Billing.Entitlements(cMessage: member)
+      self.entitlements = Billing.Entitlements(cMessage: member)
     }
     if let member = c.pointee.expires_at {
-      expiresAt = GoogleProtobuf.Timestamp(cMessage: member)
+      self.expiresAt = GoogleProtobuf.Timestamp(cMessage: member)
     }
-    repeatedCall = c.pointee.repeated_call != 0
-    unknownFields = UnknownFields(of: raw)
+    self.repeatedCall = c.pointee.repeated_call != 0
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__HoldCreditsResponse.self)
-    (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
-    c.pointee.state = state.rawValue
-    c.pointee.credits_cost = creditsCost
-    c.pointee.balance = balance
-    if let member = entitlements {
-      c.pointee.entitlements = stored(member, arena).assumingMemoryBound(to: Oneshot__Billing__V1__Entitlements.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.repeatedCall {
+      w.bool(self.repeatedCall)
+      w.tag(56)
     }
-    if let member = expiresAt {
-      c.pointee.expires_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+    if let member = self.expiresAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(50)
     }
-    c.pointee.repeated_call = repeatedCall ? 1 : 0
-    unknownFields.store(in: raw, arena: arena)
+    if let member = self.entitlements {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(42)
+    }
+    if self.balance != 0 {
+      w.int64(self.balance)
+      w.tag(32)
+    }
+    if self.creditsCost != 0 {
+      w.int64(self.creditsCost)
+      w.tag(24)
+    }
+    if self.state.rawValue != 0 {
+      w.int32(self.state.rawValue)
+      w.tag(16)
+    }
+    if !self.jobId.isEmpty {
+      w.string(self.jobId)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1473,8 +1674,15 @@ extension Billing.HoldCreditsResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1492,16 +1700,21 @@ extension Billing.CaptureHoldRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__CaptureHoldRequest.self)
-    jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
-    userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
-    unknownFields = UnknownFields(of: raw)
+    self.jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
+    self.userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__CaptureHoldRequest.self)
-    (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
-    (c.pointee.user_id.data, c.pointee.user_id.len) = arena.copy(userId)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.userId.isEmpty {
+      w.string(self.userId)
+      w.tag(18)
+    }
+    if !self.jobId.isEmpty {
+      w.string(self.jobId)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1515,8 +1728,15 @@ extension Billing.CaptureHoldRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1535,18 +1755,26 @@ extension Billing.CaptureHoldResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__CaptureHoldResponse.self)
-    state = Billing.HoldState(rawValue: c.pointee.state)
-    creditsSpent = c.pointee.credits_spent
-    changed = c.pointee.changed != 0
-    unknownFields = UnknownFields(of: raw)
+    self.state = Billing.HoldState(rawValue: c.pointee.state)
+    self.creditsSpent = c.pointee.credits_spent
+    self.changed = c.pointee.changed != 0
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__CaptureHoldResponse.self)
-    c.pointee.state = state.rawValue
-    c.pointee.credits_spent = creditsSpent
-    c.pointee.changed = changed ? 1 : 0
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.changed {
+      w.bool(self.changed)
+      w.tag(24)
+    }
+    if self.creditsSpent != 0 {
+      w.int64(self.creditsSpent)
+      w.tag(16)
+    }
+    if self.state.rawValue != 0 {
+      w.int32(self.state.rawValue)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1560,8 +1788,15 @@ extension Billing.CaptureHoldResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1580,18 +1815,26 @@ extension Billing.ReleaseHoldRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__ReleaseHoldRequest.self)
-    jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
-    userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
-    reason = Billing.ReleaseReason(rawValue: c.pointee.reason)
-    unknownFields = UnknownFields(of: raw)
+    self.jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
+    self.userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
+    self.reason = Billing.ReleaseReason(rawValue: c.pointee.reason)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__ReleaseHoldRequest.self)
-    (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
-    (c.pointee.user_id.data, c.pointee.user_id.len) = arena.copy(userId)
-    c.pointee.reason = reason.rawValue
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.reason.rawValue != 0 {
+      w.int32(self.reason.rawValue)
+      w.tag(24)
+    }
+    if !self.userId.isEmpty {
+      w.string(self.userId)
+      w.tag(18)
+    }
+    if !self.jobId.isEmpty {
+      w.string(self.jobId)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1605,8 +1848,15 @@ extension Billing.ReleaseHoldRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1625,18 +1875,26 @@ extension Billing.ReleaseHoldResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__ReleaseHoldResponse.self)
-    state = Billing.HoldState(rawValue: c.pointee.state)
-    creditsReleased = c.pointee.credits_released
-    changed = c.pointee.changed != 0
-    unknownFields = UnknownFields(of: raw)
+    self.state = Billing.HoldState(rawValue: c.pointee.state)
+    self.creditsReleased = c.pointee.credits_released
+    self.changed = c.pointee.changed != 0
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__ReleaseHoldResponse.self)
-    c.pointee.state = state.rawValue
-    c.pointee.credits_released = creditsReleased
-    c.pointee.changed = changed ? 1 : 0
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.changed {
+      w.bool(self.changed)
+      w.tag(24)
+    }
+    if self.creditsReleased != 0 {
+      w.int64(self.creditsReleased)
+      w.tag(16)
+    }
+    if self.state.rawValue != 0 {
+      w.int32(self.state.rawValue)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1650,8 +1908,15 @@ extension Billing.ReleaseHoldResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1671,20 +1936,31 @@ extension Billing.GrantCreditsRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GrantCreditsRequest.self)
-    userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
-    amount = c.pointee.amount
-    kind = Billing.GrantKind(rawValue: c.pointee.kind)
-    reference = decodedString(c.pointee.reference.data, c.pointee.reference.len)
-    unknownFields = UnknownFields(of: raw)
+    self.userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
+    self.amount = c.pointee.amount
+    self.kind = Billing.GrantKind(rawValue: c.pointee.kind)
+    self.reference = decodedString(c.pointee.reference.data, c.pointee.reference.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GrantCreditsRequest.self)
-    (c.pointee.user_id.data, c.pointee.user_id.len) = arena.copy(userId)
-    c.pointee.amount = amount
-    c.pointee.kind = kind.rawValue
-    (c.pointee.reference.data, c.pointee.reference.len) = arena.copy(reference)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.reference.isEmpty {
+      w.string(self.reference)
+      w.tag(34)
+    }
+    if self.kind.rawValue != 0 {
+      w.int32(self.kind.rawValue)
+      w.tag(24)
+    }
+    if self.amount != 0 {
+      w.int64(self.amount)
+      w.tag(16)
+    }
+    if !self.userId.isEmpty {
+      w.string(self.userId)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1698,8 +1974,15 @@ extension Billing.GrantCreditsRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1717,16 +2000,21 @@ extension Billing.GrantCreditsResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GrantCreditsResponse.self)
-    balance = c.pointee.balance
-    changed = c.pointee.changed != 0
-    unknownFields = UnknownFields(of: raw)
+    self.balance = c.pointee.balance
+    self.changed = c.pointee.changed != 0
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GrantCreditsResponse.self)
-    c.pointee.balance = balance
-    c.pointee.changed = changed ? 1 : 0
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.changed {
+      w.bool(self.changed)
+      w.tag(16)
+    }
+    if self.balance != 0 {
+      w.int64(self.balance)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1740,8 +2028,15 @@ extension Billing.GrantCreditsResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1758,14 +2053,16 @@ extension Billing.GetEntitlementsRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GetEntitlementsRequest.self)
-    userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
-    unknownFields = UnknownFields(of: raw)
+    self.userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GetEntitlementsRequest.self)
-    (c.pointee.user_id.data, c.pointee.user_id.len) = arena.copy(userId)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.userId.isEmpty {
+      w.string(self.userId)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1779,8 +2076,15 @@ extension Billing.GetEntitlementsRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1799,19 +2103,24 @@ extension Billing.GetEntitlementsResponse {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GetEntitlementsResponse.self)
     if let member = c.pointee.entitlements {
-      entitlements = Billing.Entitlements(cMessage: member)
+      self.entitlements = Billing.Entitlements(cMessage: member)
     }
-    credits = c.pointee.credits
-    unknownFields = UnknownFields(of: raw)
+    self.credits = c.pointee.credits
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GetEntitlementsResponse.self)
-    if let member = entitlements {
-      c.pointee.entitlements = stored(member, arena).assumingMemoryBound(to: Oneshot__Billing__V1__Entitlements.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.credits != 0 {
+      w.int64(self.credits)
+      w.tag(16)
     }
-    c.pointee.credits = credits
-    unknownFields.store(in: raw, arena: arena)
+    if let member = self.entitlements {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1825,8 +2134,15 @@ extension Billing.GetEntitlementsResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1852,48 +2168,69 @@ extension Billing.Entitlements {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__Entitlements.self)
-    planCode = decodedString(c.pointee.plan_code.data, c.pointee.plan_code.len)
+    self.planCode = decodedString(c.pointee.plan_code.data, c.pointee.plan_code.len)
     if let member = c.pointee.limits {
-      limits = Billing.PlanLimits(cMessage: member)
+      self.limits = Billing.PlanLimits(cMessage: member)
     }
-    priority = c.pointee.priority
-    watermark = decodedString(c.pointee.watermark.data, c.pointee.watermark.len)
-    nsfwMode = decodedString(c.pointee.nsfw_mode.data, c.pointee.nsfw_mode.len)
-    faceSwapConsents = decodedList(c.pointee.n_face_swap_consents) { decodedString(c.pointee.face_swap_consents[$0].data, c.pointee.face_swap_consents[$0].len) }
-    consumesCredits = c.pointee.consumes_credits != 0
-    features = decodedList(c.pointee.n_features) { decodedString(c.pointee.features[$0].data, c.pointee.features[$0].len) }
-    subscriptionStatus = decodedString(c.pointee.subscription_status.data, c.pointee.subscription_status.len)
+    self.priority = c.pointee.priority
+    self.watermark = decodedString(c.pointee.watermark.data, c.pointee.watermark.len)
+    self.nsfwMode = decodedString(c.pointee.nsfw_mode.data, c.pointee.nsfw_mode.len)
+    self.faceSwapConsents = decodedList(c.pointee.n_face_swap_consents) { decodedString(c.pointee.face_swap_consents[$0].data, c.pointee.face_swap_consents[$0].len) }
+    self.consumesCredits = c.pointee.consumes_credits != 0
+    self.features = decodedList(c.pointee.n_features) { decodedString(c.pointee.features[$0].data, c.pointee.features[$0].len) }
+    self.subscriptionStatus = decodedString(c.pointee.subscription_status.data, c.pointee.subscription_status.len)
     if let member = c.pointee.expires_at {
-      expiresAt = GoogleProtobuf.Timestamp(cMessage: member)
+      self.expiresAt = GoogleProtobuf.Timestamp(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__Entitlements.self)
-    (c.pointee.plan_code.data, c.pointee.plan_code.len) = arena.copy(planCode)
-    if let member = limits {
-      c.pointee.limits = stored(member, arena).assumingMemoryBound(to: Oneshot__Billing__V1__PlanLimits.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.expiresAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(82)
     }
-    c.pointee.priority = priority
-    (c.pointee.watermark.data, c.pointee.watermark.len) = arena.copy(watermark)
-    (c.pointee.nsfw_mode.data, c.pointee.nsfw_mode.len) = arena.copy(nsfwMode)
-    c.pointee.n_face_swap_consents = faceSwapConsents.count
-    c.pointee.face_swap_consents = copiedList(faceSwapConsents, arena) {
-      let (data, count) = arena.copy($0)
-      return ProtobufCBinaryData(len: count, data: data)
+    if !self.subscriptionStatus.isEmpty {
+      w.string(self.subscriptionStatus)
+      w.tag(74)
     }
-    c.pointee.consumes_credits = consumesCredits ? 1 : 0
-    c.pointee.n_features = features.count
-    c.pointee.features = copiedList(features, arena) {
-      let (data, count) = arena.copy($0)
-      return ProtobufCBinaryData(len: count, data: data)
+    for element in self.features.reversed() {
+      w.string(element)
+      w.tag(66)
     }
-    (c.pointee.subscription_status.data, c.pointee.subscription_status.len) = arena.copy(subscriptionStatus)
-    if let member = expiresAt {
-      c.pointee.expires_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+    if self.consumesCredits {
+      w.bool(self.consumesCredits)
+      w.tag(56)
     }
-    unknownFields.store(in: raw, arena: arena)
+    for element in self.faceSwapConsents.reversed() {
+      w.string(element)
+      w.tag(50)
+    }
+    if !self.nsfwMode.isEmpty {
+      w.string(self.nsfwMode)
+      w.tag(42)
+    }
+    if !self.watermark.isEmpty {
+      w.string(self.watermark)
+      w.tag(34)
+    }
+    if self.priority != 0 {
+      w.int32(self.priority)
+      w.tag(24)
+    }
+    if let member = self.limits {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
+    }
+    if !self.planCode.isEmpty {
+      w.string(self.planCode)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1907,8 +2244,15 @@ extension Billing.Entitlements {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1925,14 +2269,16 @@ extension Billing.GetUsageRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GetUsageRequest.self)
-    userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
-    unknownFields = UnknownFields(of: raw)
+    self.userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GetUsageRequest.self)
-    (c.pointee.user_id.data, c.pointee.user_id.len) = arena.copy(userId)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.userId.isEmpty {
+      w.string(self.userId)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1946,8 +2292,15 @@ extension Billing.GetUsageRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1968,30 +2321,44 @@ extension Billing.GetUsageResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GetUsageResponse.self)
-    planCode = decodedString(c.pointee.plan_code.data, c.pointee.plan_code.len)
+    self.planCode = decodedString(c.pointee.plan_code.data, c.pointee.plan_code.len)
     if let member = c.pointee.limits {
-      limits = Billing.PlanLimits(cMessage: member)
+      self.limits = Billing.PlanLimits(cMessage: member)
     }
-    jobsToday = c.pointee.jobs_today
-    concurrentJobs = c.pointee.concurrent_jobs
+    self.jobsToday = c.pointee.jobs_today
+    self.concurrentJobs = c.pointee.concurrent_jobs
     if let member = c.pointee.resets_at {
-      resetsAt = GoogleProtobuf.Timestamp(cMessage: member)
+      self.resetsAt = GoogleProtobuf.Timestamp(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__GetUsageResponse.self)
-    (c.pointee.plan_code.data, c.pointee.plan_code.len) = arena.copy(planCode)
-    if let member = limits {
-      c.pointee.limits = stored(member, arena).assumingMemoryBound(to: Oneshot__Billing__V1__PlanLimits.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.resetsAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(42)
     }
-    c.pointee.jobs_today = jobsToday
-    c.pointee.concurrent_jobs = concurrentJobs
-    if let member = resetsAt {
-      c.pointee.resets_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+    if self.concurrentJobs != 0 {
+      w.int32(self.concurrentJobs)
+      w.tag(32)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if self.jobsToday != 0 {
+      w.int32(self.jobsToday)
+      w.tag(24)
+    }
+    if let member = self.limits {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
+    }
+    if !self.planCode.isEmpty {
+      w.string(self.planCode)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -2005,7 +2372,14 @@ extension Billing.GetUsageResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }

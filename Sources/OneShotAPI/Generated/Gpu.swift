@@ -677,44 +677,63 @@ extension Gpu.RunJobRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__RunJobRequest.self)
-    runId = decodedString(c.pointee.run_id.data, c.pointee.run_id.len)
-    jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
-    userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
-    attempt = c.pointee.attempt
+    self.runId = decodedString(c.pointee.run_id.data, c.pointee.run_id.len)
+    self.jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
+    self.userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
+    self.attempt = c.pointee.attempt
     if let member = c.pointee.spec {
-      spec = Gpu.JobSpec(cMessage: member)
+      self.spec = Gpu.JobSpec(cMessage: member)
     }
     if let member = c.pointee.policy {
-      policy = Gpu.OutputPolicy(cMessage: member)
+      self.policy = Gpu.OutputPolicy(cMessage: member)
     }
     if let member = c.pointee.deadline {
-      deadline = GoogleProtobuf.Timestamp(cMessage: member)
+      self.deadline = GoogleProtobuf.Timestamp(cMessage: member)
     }
-    avoidProviders = decodedList(c.pointee.n_avoid_providers) { decodedString(c.pointee.avoid_providers[$0].data, c.pointee.avoid_providers[$0].len) }
-    unknownFields = UnknownFields(of: raw)
+    self.avoidProviders = decodedList(c.pointee.n_avoid_providers) { decodedString(c.pointee.avoid_providers[$0].data, c.pointee.avoid_providers[$0].len) }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__RunJobRequest.self)
-    (c.pointee.run_id.data, c.pointee.run_id.len) = arena.copy(runId)
-    (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
-    (c.pointee.user_id.data, c.pointee.user_id.len) = arena.copy(userId)
-    c.pointee.attempt = attempt
-    if let member = spec {
-      c.pointee.spec = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__JobSpec.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for element in self.avoidProviders.reversed() {
+      w.string(element)
+      w.tag(66)
     }
-    if let member = policy {
-      c.pointee.policy = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__OutputPolicy.self)
+    if let member = self.deadline {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(58)
     }
-    if let member = deadline {
-      c.pointee.deadline = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+    if let member = self.policy {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(50)
     }
-    c.pointee.n_avoid_providers = avoidProviders.count
-    c.pointee.avoid_providers = copiedList(avoidProviders, arena) {
-      let (data, count) = arena.copy($0)
-      return ProtobufCBinaryData(len: count, data: data)
+    if let member = self.spec {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(42)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if self.attempt != 0 {
+      w.int32(self.attempt)
+      w.tag(32)
+    }
+    if !self.userId.isEmpty {
+      w.string(self.userId)
+      w.tag(26)
+    }
+    if !self.jobId.isEmpty {
+      w.string(self.jobId)
+      w.tag(18)
+    }
+    if !self.runId.isEmpty {
+      w.string(self.runId)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -728,8 +747,15 @@ extension Gpu.RunJobRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -750,32 +776,40 @@ extension Gpu.JobSpec {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__JobSpec.self)
-    maxSide = c.pointee.max_side
+    self.maxSide = c.pointee.max_side
     switch c.pointee.pipeline_case.rawValue {
-    case 2: pipeline = .faceRestore(c.pointee.face_restore.map { Gpu.FaceRestoreSpec(cMessage: $0) } ?? Gpu.FaceRestoreSpec())
-    case 3: pipeline = .faceSwap(c.pointee.face_swap.map { Gpu.FaceSwapSpec(cMessage: $0) } ?? Gpu.FaceSwapSpec())
-    case 4: pipeline = .upscale(c.pointee.upscale.map { Gpu.UpscaleSpec(cMessage: $0) } ?? Gpu.UpscaleSpec())
-    default: pipeline = nil
+    case 2: self.pipeline = .faceRestore(c.pointee.face_restore.map { Gpu.FaceRestoreSpec(cMessage: $0) } ?? Gpu.FaceRestoreSpec())
+    case 3: self.pipeline = .faceSwap(c.pointee.face_swap.map { Gpu.FaceSwapSpec(cMessage: $0) } ?? Gpu.FaceSwapSpec())
+    case 4: self.pipeline = .upscale(c.pointee.upscale.map { Gpu.UpscaleSpec(cMessage: $0) } ?? Gpu.UpscaleSpec())
+    default: self.pipeline = nil
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__JobSpec.self)
-    c.pointee.max_side = maxSide
-    switch pipeline {
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    switch self.pipeline {
     case .faceRestore(let member):
-      c.pointee.pipeline_case = .init(rawValue: 2)
-      c.pointee.face_restore = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__FaceRestoreSpec.self)
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
     case .faceSwap(let member):
-      c.pointee.pipeline_case = .init(rawValue: 3)
-      c.pointee.face_swap = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__FaceSwapSpec.self)
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(26)
     case .upscale(let member):
-      c.pointee.pipeline_case = .init(rawValue: 4)
-      c.pointee.upscale = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__UpscaleSpec.self)
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(34)
     case nil: break
     }
-    unknownFields.store(in: raw, arena: arena)
+    if self.maxSide != 0 {
+      w.int32(self.maxSide)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -789,8 +823,15 @@ extension Gpu.JobSpec {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -812,25 +853,39 @@ extension Gpu.FaceRestoreSpec {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__FaceRestoreSpec.self)
     if let member = c.pointee.input {
-      input = Gpu.ImageSource(cMessage: member)
+      self.input = Gpu.ImageSource(cMessage: member)
     }
-    model = decodedString(c.pointee.model.data, c.pointee.model.len)
-    enhance = c.pointee.enhance != 0
-    denoise = Double(bitPattern: c.pointee.denoise)
-    scale = c.pointee.scale
-    unknownFields = UnknownFields(of: raw)
+    self.model = decodedString(c.pointee.model.data, c.pointee.model.len)
+    self.enhance = c.pointee.enhance != 0
+    self.denoise = Double(bitPattern: c.pointee.denoise)
+    self.scale = c.pointee.scale
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__FaceRestoreSpec.self)
-    if let member = input {
-      c.pointee.input = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__ImageSource.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.scale != 0 {
+      w.int32(self.scale)
+      w.tag(40)
     }
-    (c.pointee.model.data, c.pointee.model.len) = arena.copy(model)
-    c.pointee.enhance = enhance ? 1 : 0
-    c.pointee.denoise = denoise.bitPattern
-    c.pointee.scale = scale
-    unknownFields.store(in: raw, arena: arena)
+    if self.denoise.bitPattern != 0 {
+      w.fixed64(self.denoise.bitPattern)
+      w.tag(33)
+    }
+    if self.enhance {
+      w.bool(self.enhance)
+      w.tag(24)
+    }
+    if !self.model.isEmpty {
+      w.string(self.model)
+      w.tag(18)
+    }
+    if let member = self.input {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -844,8 +899,15 @@ extension Gpu.FaceRestoreSpec {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -869,33 +931,53 @@ extension Gpu.FaceSwapSpec {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__FaceSwapSpec.self)
     if let member = c.pointee.source_face {
-      sourceFace = Gpu.ImageSource(cMessage: member)
+      self.sourceFace = Gpu.ImageSource(cMessage: member)
     }
     if let member = c.pointee.target {
-      target = Gpu.ImageSource(cMessage: member)
+      self.target = Gpu.ImageSource(cMessage: member)
     }
-    blend = Double(bitPattern: c.pointee.blend)
-    swapStrength = Double(bitPattern: c.pointee.swap_strength)
-    restoreModel = decodedString(c.pointee.restore_model.data, c.pointee.restore_model.len)
-    upscale = c.pointee.upscale
-    lora = decodedString(c.pointee.lora.data, c.pointee.lora.len)
-    unknownFields = UnknownFields(of: raw)
+    self.blend = Double(bitPattern: c.pointee.blend)
+    self.swapStrength = Double(bitPattern: c.pointee.swap_strength)
+    self.restoreModel = decodedString(c.pointee.restore_model.data, c.pointee.restore_model.len)
+    self.upscale = c.pointee.upscale
+    self.lora = decodedString(c.pointee.lora.data, c.pointee.lora.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__FaceSwapSpec.self)
-    if let member = sourceFace {
-      c.pointee.source_face = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__ImageSource.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.lora.isEmpty {
+      w.string(self.lora)
+      w.tag(58)
     }
-    if let member = target {
-      c.pointee.target = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__ImageSource.self)
+    if self.upscale != 0 {
+      w.int32(self.upscale)
+      w.tag(48)
     }
-    c.pointee.blend = blend.bitPattern
-    c.pointee.swap_strength = swapStrength.bitPattern
-    (c.pointee.restore_model.data, c.pointee.restore_model.len) = arena.copy(restoreModel)
-    c.pointee.upscale = upscale
-    (c.pointee.lora.data, c.pointee.lora.len) = arena.copy(lora)
-    unknownFields.store(in: raw, arena: arena)
+    if !self.restoreModel.isEmpty {
+      w.string(self.restoreModel)
+      w.tag(42)
+    }
+    if self.swapStrength.bitPattern != 0 {
+      w.fixed64(self.swapStrength.bitPattern)
+      w.tag(33)
+    }
+    if self.blend.bitPattern != 0 {
+      w.fixed64(self.blend.bitPattern)
+      w.tag(25)
+    }
+    if let member = self.target {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
+    }
+    if let member = self.sourceFace {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -909,8 +991,15 @@ extension Gpu.FaceSwapSpec {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -931,23 +1020,34 @@ extension Gpu.UpscaleSpec {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__UpscaleSpec.self)
     if let member = c.pointee.input {
-      input = Gpu.ImageSource(cMessage: member)
+      self.input = Gpu.ImageSource(cMessage: member)
     }
-    model = decodedString(c.pointee.model.data, c.pointee.model.len)
-    scale = c.pointee.scale
-    tile = c.pointee.tile
-    unknownFields = UnknownFields(of: raw)
+    self.model = decodedString(c.pointee.model.data, c.pointee.model.len)
+    self.scale = c.pointee.scale
+    self.tile = c.pointee.tile
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__UpscaleSpec.self)
-    if let member = input {
-      c.pointee.input = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__ImageSource.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.tile != 0 {
+      w.int32(self.tile)
+      w.tag(32)
     }
-    (c.pointee.model.data, c.pointee.model.len) = arena.copy(model)
-    c.pointee.scale = scale
-    c.pointee.tile = tile
-    unknownFields.store(in: raw, arena: arena)
+    if self.scale != 0 {
+      w.int32(self.scale)
+      w.tag(24)
+    }
+    if !self.model.isEmpty {
+      w.string(self.model)
+      w.tag(18)
+    }
+    if let member = self.input {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -961,8 +1061,15 @@ extension Gpu.UpscaleSpec {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -982,25 +1089,24 @@ extension Gpu.ImageSource {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__ImageSource.self)
     switch c.pointee.location_case.rawValue {
-    case 1: location = .objectKey(decodedString(c.pointee.object_key.data, c.pointee.object_key.len))
-    case 2: location = .url(decodedString(c.pointee.url.data, c.pointee.url.len))
-    default: location = nil
+    case 1: self.location = .objectKey(decodedString(c.pointee.object_key.data, c.pointee.object_key.len))
+    case 2: self.location = .url(decodedString(c.pointee.url.data, c.pointee.url.len))
+    default: self.location = nil
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__ImageSource.self)
-    switch location {
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    switch self.location {
     case .objectKey(let member):
-      c.pointee.location_case = .init(rawValue: 1)
-      (c.pointee.object_key.data, c.pointee.object_key.len) = arena.copy(member)
+      w.string(member)
+      w.tag(10)
     case .url(let member):
-      c.pointee.location_case = .init(rawValue: 2)
-      (c.pointee.url.data, c.pointee.url.len) = arena.copy(member)
+      w.string(member)
+      w.tag(18)
     case nil: break
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1014,8 +1120,15 @@ extension Gpu.ImageSource {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1035,20 +1148,31 @@ extension Gpu.OutputPolicy {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__OutputPolicy.self)
-    watermark = c.pointee.watermark != 0
-    watermarkText = decodedString(c.pointee.watermark_text.data, c.pointee.watermark_text.len)
-    blockNsfw = c.pointee.block_nsfw != 0
-    artifactPrefix = decodedString(c.pointee.artifact_prefix.data, c.pointee.artifact_prefix.len)
-    unknownFields = UnknownFields(of: raw)
+    self.watermark = c.pointee.watermark != 0
+    self.watermarkText = decodedString(c.pointee.watermark_text.data, c.pointee.watermark_text.len)
+    self.blockNsfw = c.pointee.block_nsfw != 0
+    self.artifactPrefix = decodedString(c.pointee.artifact_prefix.data, c.pointee.artifact_prefix.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__OutputPolicy.self)
-    c.pointee.watermark = watermark ? 1 : 0
-    (c.pointee.watermark_text.data, c.pointee.watermark_text.len) = arena.copy(watermarkText)
-    c.pointee.block_nsfw = blockNsfw ? 1 : 0
-    (c.pointee.artifact_prefix.data, c.pointee.artifact_prefix.len) = arena.copy(artifactPrefix)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.artifactPrefix.isEmpty {
+      w.string(self.artifactPrefix)
+      w.tag(34)
+    }
+    if self.blockNsfw {
+      w.bool(self.blockNsfw)
+      w.tag(24)
+    }
+    if !self.watermarkText.isEmpty {
+      w.string(self.watermarkText)
+      w.tag(18)
+    }
+    if self.watermark {
+      w.bool(self.watermark)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1062,8 +1186,15 @@ extension Gpu.OutputPolicy {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1085,36 +1216,46 @@ extension Gpu.RunEvent {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__RunEvent.self)
-    sequence = c.pointee.sequence
+    self.sequence = c.pointee.sequence
     switch c.pointee.event_case.rawValue {
-    case 2: event = .accepted(c.pointee.accepted.map { Gpu.RunAccepted(cMessage: $0) } ?? Gpu.RunAccepted())
-    case 3: event = .progress(c.pointee.progress.map { Gpu.RunProgress(cMessage: $0) } ?? Gpu.RunProgress())
-    case 4: event = .succeeded(c.pointee.succeeded.map { Gpu.RunSucceeded(cMessage: $0) } ?? Gpu.RunSucceeded())
-    case 5: event = .failed(c.pointee.failed.map { Gpu.RunFailed(cMessage: $0) } ?? Gpu.RunFailed())
-    default: event = nil
+    case 2: self.event = .accepted(c.pointee.accepted.map { Gpu.RunAccepted(cMessage: $0) } ?? Gpu.RunAccepted())
+    case 3: self.event = .progress(c.pointee.progress.map { Gpu.RunProgress(cMessage: $0) } ?? Gpu.RunProgress())
+    case 4: self.event = .succeeded(c.pointee.succeeded.map { Gpu.RunSucceeded(cMessage: $0) } ?? Gpu.RunSucceeded())
+    case 5: self.event = .failed(c.pointee.failed.map { Gpu.RunFailed(cMessage: $0) } ?? Gpu.RunFailed())
+    default: self.event = nil
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__RunEvent.self)
-    c.pointee.sequence = sequence
-    switch event {
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    switch self.event {
     case .accepted(let member):
-      c.pointee.event_case = .init(rawValue: 2)
-      c.pointee.accepted = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__RunAccepted.self)
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
     case .progress(let member):
-      c.pointee.event_case = .init(rawValue: 3)
-      c.pointee.progress = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__RunProgress.self)
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(26)
     case .succeeded(let member):
-      c.pointee.event_case = .init(rawValue: 4)
-      c.pointee.succeeded = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__RunSucceeded.self)
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(34)
     case .failed(let member):
-      c.pointee.event_case = .init(rawValue: 5)
-      c.pointee.failed = stored(member, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__RunFailed.self)
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(42)
     case nil: break
     }
-    unknownFields.store(in: raw, arena: arena)
+    if self.sequence != 0 {
+      w.int64(self.sequence)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1128,8 +1269,15 @@ extension Gpu.RunEvent {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1147,16 +1295,21 @@ extension Gpu.RunAccepted {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__RunAccepted.self)
-    provider = decodedString(c.pointee.provider.data, c.pointee.provider.len)
-    providerTask = decodedString(c.pointee.provider_task.data, c.pointee.provider_task.len)
-    unknownFields = UnknownFields(of: raw)
+    self.provider = decodedString(c.pointee.provider.data, c.pointee.provider.len)
+    self.providerTask = decodedString(c.pointee.provider_task.data, c.pointee.provider_task.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__RunAccepted.self)
-    (c.pointee.provider.data, c.pointee.provider.len) = arena.copy(provider)
-    (c.pointee.provider_task.data, c.pointee.provider_task.len) = arena.copy(providerTask)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.providerTask.isEmpty {
+      w.string(self.providerTask)
+      w.tag(18)
+    }
+    if !self.provider.isEmpty {
+      w.string(self.provider)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1170,8 +1323,15 @@ extension Gpu.RunAccepted {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1190,18 +1350,26 @@ extension Gpu.RunProgress {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__RunProgress.self)
-    stage = Gpu.RunStage(rawValue: c.pointee.stage)
-    progressBasisPoints = c.pointee.progress_basis_points
-    message = decodedString(c.pointee.message.data, c.pointee.message.len)
-    unknownFields = UnknownFields(of: raw)
+    self.stage = Gpu.RunStage(rawValue: c.pointee.stage)
+    self.progressBasisPoints = c.pointee.progress_basis_points
+    self.message = decodedString(c.pointee.message.data, c.pointee.message.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__RunProgress.self)
-    c.pointee.stage = stage.rawValue
-    c.pointee.progress_basis_points = progressBasisPoints
-    (c.pointee.message.data, c.pointee.message.len) = arena.copy(message)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.message.isEmpty {
+      w.string(self.message)
+      w.tag(26)
+    }
+    if self.progressBasisPoints != 0 {
+      w.int32(self.progressBasisPoints)
+      w.tag(16)
+    }
+    if self.stage.rawValue != 0 {
+      w.int32(self.stage.rawValue)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1215,8 +1383,15 @@ extension Gpu.RunProgress {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1238,27 +1413,43 @@ extension Gpu.RunSucceeded {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__RunSucceeded.self)
-    artifacts = decodedList(c.pointee.n_artifacts) { c.pointee.artifacts[$0].map { Gpu.RunArtifact(cMessage: $0) } ?? Gpu.RunArtifact() }
-    cacheHit = c.pointee.cache_hit != 0
-    provider = decodedString(c.pointee.provider.data, c.pointee.provider.len)
-    contentHash = decodedBytes(c.pointee.content_hash.data, c.pointee.content_hash.len)
-    nsfwFlagged = c.pointee.nsfw_flagged != 0
-    nsfwScore = Double(bitPattern: c.pointee.nsfw_score)
-    unknownFields = UnknownFields(of: raw)
+    self.artifacts = decodedList(c.pointee.n_artifacts) { c.pointee.artifacts[$0].map { Gpu.RunArtifact(cMessage: $0) } ?? Gpu.RunArtifact() }
+    self.cacheHit = c.pointee.cache_hit != 0
+    self.provider = decodedString(c.pointee.provider.data, c.pointee.provider.len)
+    self.contentHash = decodedBytes(c.pointee.content_hash.data, c.pointee.content_hash.len)
+    self.nsfwFlagged = c.pointee.nsfw_flagged != 0
+    self.nsfwScore = Double(bitPattern: c.pointee.nsfw_score)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__RunSucceeded.self)
-    c.pointee.n_artifacts = artifacts.count
-    c.pointee.artifacts = copiedList(artifacts, arena) {
-      stored($0, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__RunArtifact.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.nsfwScore.bitPattern != 0 {
+      w.fixed64(self.nsfwScore.bitPattern)
+      w.tag(49)
     }
-    c.pointee.cache_hit = cacheHit ? 1 : 0
-    (c.pointee.provider.data, c.pointee.provider.len) = arena.copy(provider)
-    (c.pointee.content_hash.data, c.pointee.content_hash.len) = arena.copy(contentHash)
-    c.pointee.nsfw_flagged = nsfwFlagged ? 1 : 0
-    c.pointee.nsfw_score = nsfwScore.bitPattern
-    unknownFields.store(in: raw, arena: arena)
+    if self.nsfwFlagged {
+      w.bool(self.nsfwFlagged)
+      w.tag(40)
+    }
+    if !self.contentHash.isEmpty {
+      w.bytes(self.contentHash)
+      w.tag(34)
+    }
+    if !self.provider.isEmpty {
+      w.string(self.provider)
+      w.tag(26)
+    }
+    if self.cacheHit {
+      w.bool(self.cacheHit)
+      w.tag(16)
+    }
+    for element in self.artifacts.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1272,8 +1463,15 @@ extension Gpu.RunSucceeded {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1296,26 +1494,46 @@ extension Gpu.RunArtifact {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__RunArtifact.self)
-    artifactType = decodedString(c.pointee.artifact_type.data, c.pointee.artifact_type.len)
-    objectKey = decodedString(c.pointee.object_key.data, c.pointee.object_key.len)
-    fileSize = c.pointee.file_size
-    mimeType = decodedString(c.pointee.mime_type.data, c.pointee.mime_type.len)
-    width = c.pointee.width
-    height = c.pointee.height
-    sha256 = decodedBytes(c.pointee.sha256.data, c.pointee.sha256.len)
-    unknownFields = UnknownFields(of: raw)
+    self.artifactType = decodedString(c.pointee.artifact_type.data, c.pointee.artifact_type.len)
+    self.objectKey = decodedString(c.pointee.object_key.data, c.pointee.object_key.len)
+    self.fileSize = c.pointee.file_size
+    self.mimeType = decodedString(c.pointee.mime_type.data, c.pointee.mime_type.len)
+    self.width = c.pointee.width
+    self.height = c.pointee.height
+    self.sha256 = decodedBytes(c.pointee.sha256.data, c.pointee.sha256.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__RunArtifact.self)
-    (c.pointee.artifact_type.data, c.pointee.artifact_type.len) = arena.copy(artifactType)
-    (c.pointee.object_key.data, c.pointee.object_key.len) = arena.copy(objectKey)
-    c.pointee.file_size = fileSize
-    (c.pointee.mime_type.data, c.pointee.mime_type.len) = arena.copy(mimeType)
-    c.pointee.width = width
-    c.pointee.height = height
-    (c.pointee.sha256.data, c.pointee.sha256.len) = arena.copy(sha256)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.sha256.isEmpty {
+      w.bytes(self.sha256)
+      w.tag(58)
+    }
+    if self.height != 0 {
+      w.int32(self.height)
+      w.tag(48)
+    }
+    if self.width != 0 {
+      w.int32(self.width)
+      w.tag(40)
+    }
+    if !self.mimeType.isEmpty {
+      w.string(self.mimeType)
+      w.tag(34)
+    }
+    if self.fileSize != 0 {
+      w.int64(self.fileSize)
+      w.tag(24)
+    }
+    if !self.objectKey.isEmpty {
+      w.string(self.objectKey)
+      w.tag(18)
+    }
+    if !self.artifactType.isEmpty {
+      w.string(self.artifactType)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1329,8 +1547,15 @@ extension Gpu.RunArtifact {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1350,20 +1575,31 @@ extension Gpu.RunFailed {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__RunFailed.self)
-    reason = decodedString(c.pointee.reason.data, c.pointee.reason.len)
-    message = decodedString(c.pointee.message.data, c.pointee.message.len)
-    retryable = c.pointee.retryable != 0
-    provider = decodedString(c.pointee.provider.data, c.pointee.provider.len)
-    unknownFields = UnknownFields(of: raw)
+    self.reason = decodedString(c.pointee.reason.data, c.pointee.reason.len)
+    self.message = decodedString(c.pointee.message.data, c.pointee.message.len)
+    self.retryable = c.pointee.retryable != 0
+    self.provider = decodedString(c.pointee.provider.data, c.pointee.provider.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__RunFailed.self)
-    (c.pointee.reason.data, c.pointee.reason.len) = arena.copy(reason)
-    (c.pointee.message.data, c.pointee.message.len) = arena.copy(message)
-    c.pointee.retryable = retryable ? 1 : 0
-    (c.pointee.provider.data, c.pointee.provider.len) = arena.copy(provider)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.provider.isEmpty {
+      w.string(self.provider)
+      w.tag(34)
+    }
+    if self.retryable {
+      w.bool(self.retryable)
+      w.tag(24)
+    }
+    if !self.message.isEmpty {
+      w.string(self.message)
+      w.tag(18)
+    }
+    if !self.reason.isEmpty {
+      w.string(self.reason)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1377,8 +1613,15 @@ extension Gpu.RunFailed {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1397,18 +1640,26 @@ extension Gpu.AttachJobRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__AttachJobRequest.self)
-    runId = decodedString(c.pointee.run_id.data, c.pointee.run_id.len)
-    jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
-    afterSequence = c.pointee.after_sequence
-    unknownFields = UnknownFields(of: raw)
+    self.runId = decodedString(c.pointee.run_id.data, c.pointee.run_id.len)
+    self.jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
+    self.afterSequence = c.pointee.after_sequence
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__AttachJobRequest.self)
-    (c.pointee.run_id.data, c.pointee.run_id.len) = arena.copy(runId)
-    (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
-    c.pointee.after_sequence = afterSequence
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.afterSequence != 0 {
+      w.int64(self.afterSequence)
+      w.tag(24)
+    }
+    if !self.jobId.isEmpty {
+      w.string(self.jobId)
+      w.tag(18)
+    }
+    if !self.runId.isEmpty {
+      w.string(self.runId)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1422,8 +1673,15 @@ extension Gpu.AttachJobRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1441,16 +1699,21 @@ extension Gpu.CancelRunRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__CancelRunRequest.self)
-    runId = decodedString(c.pointee.run_id.data, c.pointee.run_id.len)
-    jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
-    unknownFields = UnknownFields(of: raw)
+    self.runId = decodedString(c.pointee.run_id.data, c.pointee.run_id.len)
+    self.jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__CancelRunRequest.self)
-    (c.pointee.run_id.data, c.pointee.run_id.len) = arena.copy(runId)
-    (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.jobId.isEmpty {
+      w.string(self.jobId)
+      w.tag(18)
+    }
+    if !self.runId.isEmpty {
+      w.string(self.runId)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1464,8 +1727,15 @@ extension Gpu.CancelRunRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1482,14 +1752,16 @@ extension Gpu.CancelRunResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__CancelRunResponse.self)
-    outcome = Gpu.CancelOutcome(rawValue: c.pointee.outcome)
-    unknownFields = UnknownFields(of: raw)
+    self.outcome = Gpu.CancelOutcome(rawValue: c.pointee.outcome)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__CancelRunResponse.self)
-    c.pointee.outcome = outcome.rawValue
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.outcome.rawValue != 0 {
+      w.int32(self.outcome.rawValue)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1503,8 +1775,15 @@ extension Gpu.CancelRunResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1519,11 +1798,11 @@ extension Gpu.ListProvidersRequest {
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1537,8 +1816,15 @@ extension Gpu.ListProvidersRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1555,17 +1841,18 @@ extension Gpu.ListProvidersResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__ListProvidersResponse.self)
-    providers = decodedList(c.pointee.n_providers) { c.pointee.providers[$0].map { Gpu.Provider(cMessage: $0) } ?? Gpu.Provider() }
-    unknownFields = UnknownFields(of: raw)
+    self.providers = decodedList(c.pointee.n_providers) { c.pointee.providers[$0].map { Gpu.Provider(cMessage: $0) } ?? Gpu.Provider() }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__ListProvidersResponse.self)
-    c.pointee.n_providers = providers.count
-    c.pointee.providers = copiedList(providers, arena) {
-      stored($0, arena).assumingMemoryBound(to: Oneshot__Gpu__V1__Provider.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for element in self.providers.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1579,8 +1866,15 @@ extension Gpu.ListProvidersResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1603,30 +1897,46 @@ extension Gpu.Provider {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__Provider.self)
-    name = decodedString(c.pointee.name.data, c.pointee.name.len)
-    healthy = c.pointee.healthy != 0
-    jobTypes = decodedList(c.pointee.n_job_types) { decodedString(c.pointee.job_types[$0].data, c.pointee.job_types[$0].len) }
-    running = c.pointee.running
-    capacity = c.pointee.capacity
-    consecutiveFailures = c.pointee.consecutive_failures
-    checkDurationMs = Double(bitPattern: c.pointee.check_duration_ms)
-    unknownFields = UnknownFields(of: raw)
+    self.name = decodedString(c.pointee.name.data, c.pointee.name.len)
+    self.healthy = c.pointee.healthy != 0
+    self.jobTypes = decodedList(c.pointee.n_job_types) { decodedString(c.pointee.job_types[$0].data, c.pointee.job_types[$0].len) }
+    self.running = c.pointee.running
+    self.capacity = c.pointee.capacity
+    self.consecutiveFailures = c.pointee.consecutive_failures
+    self.checkDurationMs = Double(bitPattern: c.pointee.check_duration_ms)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__Provider.self)
-    (c.pointee.name.data, c.pointee.name.len) = arena.copy(name)
-    c.pointee.healthy = healthy ? 1 : 0
-    c.pointee.n_job_types = jobTypes.count
-    c.pointee.job_types = copiedList(jobTypes, arena) {
-      let (data, count) = arena.copy($0)
-      return ProtobufCBinaryData(len: count, data: data)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.checkDurationMs.bitPattern != 0 {
+      w.fixed64(self.checkDurationMs.bitPattern)
+      w.tag(57)
     }
-    c.pointee.running = running
-    c.pointee.capacity = capacity
-    c.pointee.consecutive_failures = consecutiveFailures
-    c.pointee.check_duration_ms = checkDurationMs.bitPattern
-    unknownFields.store(in: raw, arena: arena)
+    if self.consecutiveFailures != 0 {
+      w.int32(self.consecutiveFailures)
+      w.tag(48)
+    }
+    if self.capacity != 0 {
+      w.int32(self.capacity)
+      w.tag(40)
+    }
+    if self.running != 0 {
+      w.int32(self.running)
+      w.tag(32)
+    }
+    for element in self.jobTypes.reversed() {
+      w.string(element)
+      w.tag(26)
+    }
+    if self.healthy {
+      w.bool(self.healthy)
+      w.tag(16)
+    }
+    if !self.name.isEmpty {
+      w.string(self.name)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1640,7 +1950,14 @@ extension Gpu.Provider {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }

@@ -693,41 +693,46 @@ extension Jobs.CreateJobRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__CreateJobRequest.self)
-    jobType = decodedString(c.pointee.job_type.data, c.pointee.job_type.len)
+    self.jobType = decodedString(c.pointee.job_type.data, c.pointee.job_type.len)
     if let member = c.pointee.params {
-      params = Jobs.JobParams(cMessage: member)
+      self.params = Jobs.JobParams(cMessage: member)
     }
     if c.pointee._webhook_url_case.rawValue == 3 {
-      webhookUrl = decodedString(c.pointee.webhook_url.data, c.pointee.webhook_url.len)
+      self.webhookUrl = decodedString(c.pointee.webhook_url.data, c.pointee.webhook_url.len)
     }
     if c.pointee._client_ref_case.rawValue == 4 {
-      clientRef = decodedString(c.pointee.client_ref.data, c.pointee.client_ref.len)
+      self.clientRef = decodedString(c.pointee.client_ref.data, c.pointee.client_ref.len)
     }
     if c.pointee._priority_case.rawValue == 5 {
-      priority = c.pointee.priority
+      self.priority = c.pointee.priority
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__CreateJobRequest.self)
-    (c.pointee.job_type.data, c.pointee.job_type.len) = arena.copy(jobType)
-    if let member = params {
-      c.pointee.params = stored(member, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__JobParams.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.priority {
+      w.int32(member)
+      w.tag(40)
     }
-    if let member = webhookUrl {
-      c.pointee._webhook_url_case = .init(rawValue: 3)
-      (c.pointee.webhook_url.data, c.pointee.webhook_url.len) = arena.copy(member)
+    if let member = self.clientRef {
+      w.string(member)
+      w.tag(34)
     }
-    if let member = clientRef {
-      c.pointee._client_ref_case = .init(rawValue: 4)
-      (c.pointee.client_ref.data, c.pointee.client_ref.len) = arena.copy(member)
+    if let member = self.webhookUrl {
+      w.string(member)
+      w.tag(26)
     }
-    if let member = priority {
-      c.pointee._priority_case = .init(rawValue: 5)
-      c.pointee.priority = member
+    if let member = self.params {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.jobType.isEmpty {
+      w.string(self.jobType)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -741,8 +746,15 @@ extension Jobs.CreateJobRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -781,164 +793,166 @@ extension Jobs.JobParams {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__JobParams.self)
     if c.pointee._input_url_case.rawValue == 1 {
-      inputUrl = decodedString(c.pointee.input_url.data, c.pointee.input_url.len)
+      self.inputUrl = decodedString(c.pointee.input_url.data, c.pointee.input_url.len)
     }
     if c.pointee._input_upload_id_case.rawValue == 2 {
-      inputUploadId = decodedString(c.pointee.input_upload_id.data, c.pointee.input_upload_id.len)
+      self.inputUploadId = decodedString(c.pointee.input_upload_id.data, c.pointee.input_upload_id.len)
     }
     if c.pointee._src_face_url_case.rawValue == 3 {
-      srcFaceUrl = decodedString(c.pointee.src_face_url.data, c.pointee.src_face_url.len)
+      self.srcFaceUrl = decodedString(c.pointee.src_face_url.data, c.pointee.src_face_url.len)
     }
     if c.pointee._src_face_upload_id_case.rawValue == 4 {
-      srcFaceUploadId = decodedString(c.pointee.src_face_upload_id.data, c.pointee.src_face_upload_id.len)
+      self.srcFaceUploadId = decodedString(c.pointee.src_face_upload_id.data, c.pointee.src_face_upload_id.len)
     }
     if c.pointee._target_url_case.rawValue == 5 {
-      targetUrl = decodedString(c.pointee.target_url.data, c.pointee.target_url.len)
+      self.targetUrl = decodedString(c.pointee.target_url.data, c.pointee.target_url.len)
     }
     if c.pointee._target_upload_id_case.rawValue == 6 {
-      targetUploadId = decodedString(c.pointee.target_upload_id.data, c.pointee.target_upload_id.len)
+      self.targetUploadId = decodedString(c.pointee.target_upload_id.data, c.pointee.target_upload_id.len)
     }
     if let member = c.pointee.face_restore {
-      faceRestore = GoogleProtobuf.Value(cMessage: member)
+      self.faceRestore = GoogleProtobuf.Value(cMessage: member)
     }
     if c.pointee._model_case.rawValue == 8 {
-      model = decodedString(c.pointee.model.data, c.pointee.model.len)
+      self.model = decodedString(c.pointee.model.data, c.pointee.model.len)
     }
     if c.pointee._enhance_case.rawValue == 9 {
-      enhance = c.pointee.enhance != 0
+      self.enhance = c.pointee.enhance != 0
     }
     if c.pointee._denoise_case.rawValue == 10 {
-      denoise = Double(bitPattern: c.pointee.denoise)
+      self.denoise = Double(bitPattern: c.pointee.denoise)
     }
     if c.pointee._scale_case.rawValue == 11 {
-      scale = c.pointee.scale
+      self.scale = c.pointee.scale
     }
     if c.pointee._max_side_case.rawValue == 12 {
-      maxSide = c.pointee.max_side
+      self.maxSide = c.pointee.max_side
     }
     if c.pointee._tile_case.rawValue == 13 {
-      tile = c.pointee.tile
+      self.tile = c.pointee.tile
     }
     if c.pointee._blend_case.rawValue == 14 {
-      blend = Double(bitPattern: c.pointee.blend)
+      self.blend = Double(bitPattern: c.pointee.blend)
     }
     if c.pointee._swap_strength_case.rawValue == 15 {
-      swapStrength = Double(bitPattern: c.pointee.swap_strength)
+      self.swapStrength = Double(bitPattern: c.pointee.swap_strength)
     }
     if c.pointee._upscale_case.rawValue == 16 {
-      upscale = c.pointee.upscale
+      self.upscale = c.pointee.upscale
     }
     if c.pointee._lora_case.rawValue == 17 {
-      lora = decodedString(c.pointee.lora.data, c.pointee.lora.len)
+      self.lora = decodedString(c.pointee.lora.data, c.pointee.lora.len)
     }
     if c.pointee._face_enhancer_case.rawValue == 18 {
-      faceEnhancer = decodedString(c.pointee.face_enhancer.data, c.pointee.face_enhancer.len)
+      self.faceEnhancer = decodedString(c.pointee.face_enhancer.data, c.pointee.face_enhancer.len)
     }
     if c.pointee._face_swap_consent_case.rawValue == 19 {
-      faceSwapConsent = c.pointee.face_swap_consent != 0
+      self.faceSwapConsent = c.pointee.face_swap_consent != 0
     }
     if c.pointee._deepfake_awareness_consent_case.rawValue == 20 {
-      deepfakeAwarenessConsent = c.pointee.deepfake_awareness_consent != 0
+      self.deepfakeAwarenessConsent = c.pointee.deepfake_awareness_consent != 0
     }
     if c.pointee._biometric_processing_consent_case.rawValue == 21 {
-      biometricProcessingConsent = c.pointee.biometric_processing_consent != 0
+      self.biometricProcessingConsent = c.pointee.biometric_processing_consent != 0
     }
     if c.pointee._premium_feature_case.rawValue == 22 {
-      premiumFeature = c.pointee.premium_feature != 0
+      self.premiumFeature = c.pointee.premium_feature != 0
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__JobParams.self)
-    if let member = inputUrl {
-      c.pointee._input_url_case = .init(rawValue: 1)
-      (c.pointee.input_url.data, c.pointee.input_url.len) = arena.copy(member)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.premiumFeature {
+      w.bool(member)
+      w.tag(176)
     }
-    if let member = inputUploadId {
-      c.pointee._input_upload_id_case = .init(rawValue: 2)
-      (c.pointee.input_upload_id.data, c.pointee.input_upload_id.len) = arena.copy(member)
+    if let member = self.biometricProcessingConsent {
+      w.bool(member)
+      w.tag(168)
     }
-    if let member = srcFaceUrl {
-      c.pointee._src_face_url_case = .init(rawValue: 3)
-      (c.pointee.src_face_url.data, c.pointee.src_face_url.len) = arena.copy(member)
+    if let member = self.deepfakeAwarenessConsent {
+      w.bool(member)
+      w.tag(160)
     }
-    if let member = srcFaceUploadId {
-      c.pointee._src_face_upload_id_case = .init(rawValue: 4)
-      (c.pointee.src_face_upload_id.data, c.pointee.src_face_upload_id.len) = arena.copy(member)
+    if let member = self.faceSwapConsent {
+      w.bool(member)
+      w.tag(152)
     }
-    if let member = targetUrl {
-      c.pointee._target_url_case = .init(rawValue: 5)
-      (c.pointee.target_url.data, c.pointee.target_url.len) = arena.copy(member)
+    if let member = self.faceEnhancer {
+      w.string(member)
+      w.tag(146)
     }
-    if let member = targetUploadId {
-      c.pointee._target_upload_id_case = .init(rawValue: 6)
-      (c.pointee.target_upload_id.data, c.pointee.target_upload_id.len) = arena.copy(member)
+    if let member = self.lora {
+      w.string(member)
+      w.tag(138)
     }
-    if let member = faceRestore {
-      c.pointee.face_restore = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Value.self)
+    if let member = self.upscale {
+      w.int32(member)
+      w.tag(128)
     }
-    if let member = model {
-      c.pointee._model_case = .init(rawValue: 8)
-      (c.pointee.model.data, c.pointee.model.len) = arena.copy(member)
+    if let member = self.swapStrength {
+      w.fixed64(member.bitPattern)
+      w.tag(121)
     }
-    if let member = enhance {
-      c.pointee._enhance_case = .init(rawValue: 9)
-      c.pointee.enhance = member ? 1 : 0
+    if let member = self.blend {
+      w.fixed64(member.bitPattern)
+      w.tag(113)
     }
-    if let member = denoise {
-      c.pointee._denoise_case = .init(rawValue: 10)
-      c.pointee.denoise = member.bitPattern
+    if let member = self.tile {
+      w.int32(member)
+      w.tag(104)
     }
-    if let member = scale {
-      c.pointee._scale_case = .init(rawValue: 11)
-      c.pointee.scale = member
+    if let member = self.maxSide {
+      w.int32(member)
+      w.tag(96)
     }
-    if let member = maxSide {
-      c.pointee._max_side_case = .init(rawValue: 12)
-      c.pointee.max_side = member
+    if let member = self.scale {
+      w.int32(member)
+      w.tag(88)
     }
-    if let member = tile {
-      c.pointee._tile_case = .init(rawValue: 13)
-      c.pointee.tile = member
+    if let member = self.denoise {
+      w.fixed64(member.bitPattern)
+      w.tag(81)
     }
-    if let member = blend {
-      c.pointee._blend_case = .init(rawValue: 14)
-      c.pointee.blend = member.bitPattern
+    if let member = self.enhance {
+      w.bool(member)
+      w.tag(72)
     }
-    if let member = swapStrength {
-      c.pointee._swap_strength_case = .init(rawValue: 15)
-      c.pointee.swap_strength = member.bitPattern
+    if let member = self.model {
+      w.string(member)
+      w.tag(66)
     }
-    if let member = upscale {
-      c.pointee._upscale_case = .init(rawValue: 16)
-      c.pointee.upscale = member
+    if let member = self.faceRestore {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(58)
     }
-    if let member = lora {
-      c.pointee._lora_case = .init(rawValue: 17)
-      (c.pointee.lora.data, c.pointee.lora.len) = arena.copy(member)
+    if let member = self.targetUploadId {
+      w.string(member)
+      w.tag(50)
     }
-    if let member = faceEnhancer {
-      c.pointee._face_enhancer_case = .init(rawValue: 18)
-      (c.pointee.face_enhancer.data, c.pointee.face_enhancer.len) = arena.copy(member)
+    if let member = self.targetUrl {
+      w.string(member)
+      w.tag(42)
     }
-    if let member = faceSwapConsent {
-      c.pointee._face_swap_consent_case = .init(rawValue: 19)
-      c.pointee.face_swap_consent = member ? 1 : 0
+    if let member = self.srcFaceUploadId {
+      w.string(member)
+      w.tag(34)
     }
-    if let member = deepfakeAwarenessConsent {
-      c.pointee._deepfake_awareness_consent_case = .init(rawValue: 20)
-      c.pointee.deepfake_awareness_consent = member ? 1 : 0
+    if let member = self.srcFaceUrl {
+      w.string(member)
+      w.tag(26)
     }
-    if let member = biometricProcessingConsent {
-      c.pointee._biometric_processing_consent_case = .init(rawValue: 21)
-      c.pointee.biometric_processing_consent = member ? 1 : 0
+    if let member = self.inputUploadId {
+      w.string(member)
+      w.tag(18)
     }
-    if let member = premiumFeature {
-      c.pointee._premium_feature_case = .init(rawValue: 22)
-      c.pointee.premium_feature = member ? 1 : 0
+    if let member = self.inputUrl {
+      w.string(member)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -952,8 +966,15 @@ extension Jobs.JobParams {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -976,30 +997,50 @@ extension Jobs.CreateJobResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__CreateJobResponse.self)
-    id = decodedString(c.pointee.id.data, c.pointee.id.len)
-    jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
-    status = Jobs.JobState(rawValue: c.pointee.status)
-    jobType = decodedString(c.pointee.job_type.data, c.pointee.job_type.len)
+    self.id = decodedString(c.pointee.id.data, c.pointee.id.len)
+    self.jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
+    self.status = Jobs.JobState(rawValue: c.pointee.status)
+    self.jobType = decodedString(c.pointee.job_type.data, c.pointee.job_type.len)
     if let member = c.pointee.created_at {
-      createdAt = GoogleProtobuf.Timestamp(cMessage: member)
+      self.createdAt = GoogleProtobuf.Timestamp(cMessage: member)
     }
-    creditsCost = c.pointee.credits_cost
-    estimatedTime = c.pointee.estimated_time
-    unknownFields = UnknownFields(of: raw)
+    self.creditsCost = c.pointee.credits_cost
+    self.estimatedTime = c.pointee.estimated_time
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__CreateJobResponse.self)
-    (c.pointee.id.data, c.pointee.id.len) = arena.copy(id)
-    (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
-    c.pointee.status = status.rawValue
-    (c.pointee.job_type.data, c.pointee.job_type.len) = arena.copy(jobType)
-    if let member = createdAt {
-      c.pointee.created_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.estimatedTime != 0 {
+      w.int32(self.estimatedTime)
+      w.tag(56)
     }
-    c.pointee.credits_cost = creditsCost
-    c.pointee.estimated_time = estimatedTime
-    unknownFields.store(in: raw, arena: arena)
+    if self.creditsCost != 0 {
+      w.int64(self.creditsCost)
+      w.tag(48)
+    }
+    if let member = self.createdAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(42)
+    }
+    if !self.jobType.isEmpty {
+      w.string(self.jobType)
+      w.tag(34)
+    }
+    if self.status.rawValue != 0 {
+      w.int32(self.status.rawValue)
+      w.tag(24)
+    }
+    if !self.jobId.isEmpty {
+      w.string(self.jobId)
+      w.tag(18)
+    }
+    if !self.id.isEmpty {
+      w.string(self.id)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1013,8 +1054,15 @@ extension Jobs.CreateJobResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1029,11 +1077,11 @@ extension Jobs.GetLimitsRequest {
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1047,8 +1095,15 @@ extension Jobs.GetLimitsRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1068,32 +1123,43 @@ extension Jobs.GetLimitsResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__GetLimitsResponse.self)
-    planCode = decodedString(c.pointee.plan_code.data, c.pointee.plan_code.len)
+    self.planCode = decodedString(c.pointee.plan_code.data, c.pointee.plan_code.len)
     if let member = c.pointee.limits {
-      limits = Jobs.PlanLimits(cMessage: member)
+      self.limits = Jobs.PlanLimits(cMessage: member)
     }
     if let member = c.pointee.usage {
-      usage = Jobs.PlanUsage(cMessage: member)
+      self.usage = Jobs.PlanUsage(cMessage: member)
     }
     if let member = c.pointee.remaining {
-      remaining = Jobs.PlanRemaining(cMessage: member)
+      self.remaining = Jobs.PlanRemaining(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__GetLimitsResponse.self)
-    (c.pointee.plan_code.data, c.pointee.plan_code.len) = arena.copy(planCode)
-    if let member = limits {
-      c.pointee.limits = stored(member, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__PlanLimits.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.remaining {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(34)
     }
-    if let member = usage {
-      c.pointee.usage = stored(member, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__PlanUsage.self)
+    if let member = self.usage {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(26)
     }
-    if let member = remaining {
-      c.pointee.remaining = stored(member, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__PlanRemaining.self)
+    if let member = self.limits {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.planCode.isEmpty {
+      w.string(self.planCode)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1107,8 +1173,15 @@ extension Jobs.GetLimitsResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1127,18 +1200,26 @@ extension Jobs.PlanLimits {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__PlanLimits.self)
-    dailyJobs = c.pointee.daily_jobs
-    concurrentJobs = c.pointee.concurrent_jobs
-    maxSide = c.pointee.max_side
-    unknownFields = UnknownFields(of: raw)
+    self.dailyJobs = c.pointee.daily_jobs
+    self.concurrentJobs = c.pointee.concurrent_jobs
+    self.maxSide = c.pointee.max_side
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__PlanLimits.self)
-    c.pointee.daily_jobs = dailyJobs
-    c.pointee.concurrent_jobs = concurrentJobs
-    c.pointee.max_side = maxSide
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.maxSide != 0 {
+      w.int32(self.maxSide)
+      w.tag(24)
+    }
+    if self.concurrentJobs != 0 {
+      w.int32(self.concurrentJobs)
+      w.tag(16)
+    }
+    if self.dailyJobs != 0 {
+      w.int32(self.dailyJobs)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1152,8 +1233,15 @@ extension Jobs.PlanLimits {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1171,16 +1259,21 @@ extension Jobs.PlanUsage {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__PlanUsage.self)
-    jobsToday = c.pointee.jobs_today
-    concurrentJobs = c.pointee.concurrent_jobs
-    unknownFields = UnknownFields(of: raw)
+    self.jobsToday = c.pointee.jobs_today
+    self.concurrentJobs = c.pointee.concurrent_jobs
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__PlanUsage.self)
-    c.pointee.jobs_today = jobsToday
-    c.pointee.concurrent_jobs = concurrentJobs
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.concurrentJobs != 0 {
+      w.int32(self.concurrentJobs)
+      w.tag(16)
+    }
+    if self.jobsToday != 0 {
+      w.int32(self.jobsToday)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1194,8 +1287,15 @@ extension Jobs.PlanUsage {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1213,16 +1313,21 @@ extension Jobs.PlanRemaining {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__PlanRemaining.self)
-    dailyJobs = c.pointee.daily_jobs
-    concurrentJobs = c.pointee.concurrent_jobs
-    unknownFields = UnknownFields(of: raw)
+    self.dailyJobs = c.pointee.daily_jobs
+    self.concurrentJobs = c.pointee.concurrent_jobs
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__PlanRemaining.self)
-    c.pointee.daily_jobs = dailyJobs
-    c.pointee.concurrent_jobs = concurrentJobs
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.concurrentJobs != 0 {
+      w.int32(self.concurrentJobs)
+      w.tag(16)
+    }
+    if self.dailyJobs != 0 {
+      w.int32(self.dailyJobs)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1236,8 +1341,15 @@ extension Jobs.PlanRemaining {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1254,14 +1366,16 @@ extension Jobs.GetJobRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__GetJobRequest.self)
-    jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
-    unknownFields = UnknownFields(of: raw)
+    self.jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__GetJobRequest.self)
-    (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.jobId.isEmpty {
+      w.string(self.jobId)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1275,8 +1389,15 @@ extension Jobs.GetJobRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1294,17 +1415,19 @@ extension Jobs.GetJobResponse {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__GetJobResponse.self)
     if let member = c.pointee.job {
-      job = Jobs.Job(cMessage: member)
+      self.job = Jobs.Job(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__GetJobResponse.self)
-    if let member = job {
-      c.pointee.job = stored(member, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__Job.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.job {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1318,8 +1441,15 @@ extension Jobs.GetJobResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1353,92 +1483,129 @@ extension Jobs.Job {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__Job.self)
-    id = decodedString(c.pointee.id.data, c.pointee.id.len)
-    jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
-    userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
-    jobType = decodedString(c.pointee.job_type.data, c.pointee.job_type.len)
-    status = Jobs.JobState(rawValue: c.pointee.status)
-    progress = c.pointee.progress
-    stage = decodedString(c.pointee.stage.data, c.pointee.stage.len)
+    self.id = decodedString(c.pointee.id.data, c.pointee.id.len)
+    self.jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
+    self.userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
+    self.jobType = decodedString(c.pointee.job_type.data, c.pointee.job_type.len)
+    self.status = Jobs.JobState(rawValue: c.pointee.status)
+    self.progress = c.pointee.progress
+    self.stage = decodedString(c.pointee.stage.data, c.pointee.stage.len)
     if let member = c.pointee.params {
-      params = Jobs.JobParams(cMessage: member)
+      self.params = Jobs.JobParams(cMessage: member)
     }
-    artifacts = decodedList(c.pointee.n_artifacts) { c.pointee.artifacts[$0].map { Jobs.Artifact(cMessage: $0) } ?? Jobs.Artifact() }
-    creditsCost = c.pointee.credits_cost
+    self.artifacts = decodedList(c.pointee.n_artifacts) { c.pointee.artifacts[$0].map { Jobs.Artifact(cMessage: $0) } ?? Jobs.Artifact() }
+    self.creditsCost = c.pointee.credits_cost
     if let member = c.pointee.created_at {
-      createdAt = GoogleProtobuf.Timestamp(cMessage: member)
+      self.createdAt = GoogleProtobuf.Timestamp(cMessage: member)
     }
     if let member = c.pointee.started_at {
-      startedAt = GoogleProtobuf.Timestamp(cMessage: member)
+      self.startedAt = GoogleProtobuf.Timestamp(cMessage: member)
     }
     if let member = c.pointee.finished_at {
-      finishedAt = GoogleProtobuf.Timestamp(cMessage: member)
+      self.finishedAt = GoogleProtobuf.Timestamp(cMessage: member)
     }
     if c.pointee._error_code_case.rawValue == 14 {
-      errorCode = decodedString(c.pointee.error_code.data, c.pointee.error_code.len)
+      self.errorCode = decodedString(c.pointee.error_code.data, c.pointee.error_code.len)
     }
     if c.pointee._error_message_case.rawValue == 15 {
-      errorMessage = decodedString(c.pointee.error_message.data, c.pointee.error_message.len)
+      self.errorMessage = decodedString(c.pointee.error_message.data, c.pointee.error_message.len)
     }
     if c.pointee._queue_position_case.rawValue == 16 {
-      queuePosition = c.pointee.queue_position
+      self.queuePosition = c.pointee.queue_position
     }
     if c.pointee._estimated_time_case.rawValue == 17 {
-      estimatedTime = c.pointee.estimated_time
+      self.estimatedTime = c.pointee.estimated_time
     }
     if c.pointee._client_ref_case.rawValue == 18 {
-      clientRef = decodedString(c.pointee.client_ref.data, c.pointee.client_ref.len)
+      self.clientRef = decodedString(c.pointee.client_ref.data, c.pointee.client_ref.len)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__Job.self)
-    (c.pointee.id.data, c.pointee.id.len) = arena.copy(id)
-    (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
-    (c.pointee.user_id.data, c.pointee.user_id.len) = arena.copy(userId)
-    (c.pointee.job_type.data, c.pointee.job_type.len) = arena.copy(jobType)
-    c.pointee.status = status.rawValue
-    c.pointee.progress = progress
-    (c.pointee.stage.data, c.pointee.stage.len) = arena.copy(stage)
-    if let member = params {
-      c.pointee.params = stored(member, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__JobParams.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.clientRef {
+      w.string(member)
+      w.tag(146)
     }
-    c.pointee.n_artifacts = artifacts.count
-    c.pointee.artifacts = copiedList(artifacts, arena) {
-      stored($0, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__Artifact.self)
+    if let member = self.estimatedTime {
+      w.int32(member)
+      w.tag(136)
     }
-    c.pointee.credits_cost = creditsCost
-    if let member = createdAt {
-      c.pointee.created_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+    if let member = self.queuePosition {
+      w.int32(member)
+      w.tag(128)
     }
-    if let member = startedAt {
-      c.pointee.started_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+    if let member = self.errorMessage {
+      w.string(member)
+      w.tag(122)
     }
-    if let member = finishedAt {
-      c.pointee.finished_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+    if let member = self.errorCode {
+      w.string(member)
+      w.tag(114)
     }
-    if let member = errorCode {
-      c.pointee._error_code_case = .init(rawValue: 14)
-      (c.pointee.error_code.data, c.pointee.error_code.len) = arena.copy(member)
+    if let member = self.finishedAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(106)
     }
-    if let member = errorMessage {
-      c.pointee._error_message_case = .init(rawValue: 15)
-      (c.pointee.error_message.data, c.pointee.error_message.len) = arena.copy(member)
+    if let member = self.startedAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(98)
     }
-    if let member = queuePosition {
-      c.pointee._queue_position_case = .init(rawValue: 16)
-      c.pointee.queue_position = member
+    if let member = self.createdAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(90)
     }
-    if let member = estimatedTime {
-      c.pointee._estimated_time_case = .init(rawValue: 17)
-      c.pointee.estimated_time = member
+    if self.creditsCost != 0 {
+      w.int64(self.creditsCost)
+      w.tag(80)
     }
-    if let member = clientRef {
-      c.pointee._client_ref_case = .init(rawValue: 18)
-      (c.pointee.client_ref.data, c.pointee.client_ref.len) = arena.copy(member)
+    for element in self.artifacts.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(74)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if let member = self.params {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(66)
+    }
+    if !self.stage.isEmpty {
+      w.string(self.stage)
+      w.tag(58)
+    }
+    if self.progress != 0 {
+      w.int32(self.progress)
+      w.tag(48)
+    }
+    if self.status.rawValue != 0 {
+      w.int32(self.status.rawValue)
+      w.tag(40)
+    }
+    if !self.jobType.isEmpty {
+      w.string(self.jobType)
+      w.tag(34)
+    }
+    if !self.userId.isEmpty {
+      w.string(self.userId)
+      w.tag(26)
+    }
+    if !self.jobId.isEmpty {
+      w.string(self.jobId)
+      w.tag(18)
+    }
+    if !self.id.isEmpty {
+      w.string(self.id)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1452,8 +1619,15 @@ extension Jobs.Job {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1476,26 +1650,46 @@ extension Jobs.Artifact {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__Artifact.self)
-    id = decodedString(c.pointee.id.data, c.pointee.id.len)
-    artifactType = decodedString(c.pointee.artifact_type.data, c.pointee.artifact_type.len)
-    outputUrl = decodedString(c.pointee.output_url.data, c.pointee.output_url.len)
-    fileSize = c.pointee.file_size
-    mimeType = decodedString(c.pointee.mime_type.data, c.pointee.mime_type.len)
-    width = c.pointee.width
-    height = c.pointee.height
-    unknownFields = UnknownFields(of: raw)
+    self.id = decodedString(c.pointee.id.data, c.pointee.id.len)
+    self.artifactType = decodedString(c.pointee.artifact_type.data, c.pointee.artifact_type.len)
+    self.outputUrl = decodedString(c.pointee.output_url.data, c.pointee.output_url.len)
+    self.fileSize = c.pointee.file_size
+    self.mimeType = decodedString(c.pointee.mime_type.data, c.pointee.mime_type.len)
+    self.width = c.pointee.width
+    self.height = c.pointee.height
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__Artifact.self)
-    (c.pointee.id.data, c.pointee.id.len) = arena.copy(id)
-    (c.pointee.artifact_type.data, c.pointee.artifact_type.len) = arena.copy(artifactType)
-    (c.pointee.output_url.data, c.pointee.output_url.len) = arena.copy(outputUrl)
-    c.pointee.file_size = fileSize
-    (c.pointee.mime_type.data, c.pointee.mime_type.len) = arena.copy(mimeType)
-    c.pointee.width = width
-    c.pointee.height = height
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.height != 0 {
+      w.int32(self.height)
+      w.tag(56)
+    }
+    if self.width != 0 {
+      w.int32(self.width)
+      w.tag(48)
+    }
+    if !self.mimeType.isEmpty {
+      w.string(self.mimeType)
+      w.tag(42)
+    }
+    if self.fileSize != 0 {
+      w.int64(self.fileSize)
+      w.tag(32)
+    }
+    if !self.outputUrl.isEmpty {
+      w.string(self.outputUrl)
+      w.tag(26)
+    }
+    if !self.artifactType.isEmpty {
+      w.string(self.artifactType)
+      w.tag(18)
+    }
+    if !self.id.isEmpty {
+      w.string(self.id)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1509,8 +1703,15 @@ extension Jobs.Artifact {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1532,46 +1733,45 @@ extension Jobs.ListJobsRequest {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__ListJobsRequest.self)
     if c.pointee._limit_case.rawValue == 1 {
-      limit = c.pointee.limit
+      self.limit = c.pointee.limit
     }
     if c.pointee._cursor_case.rawValue == 2 {
-      cursor = decodedString(c.pointee.cursor.data, c.pointee.cursor.len)
+      self.cursor = decodedString(c.pointee.cursor.data, c.pointee.cursor.len)
     }
     if c.pointee._skip_case.rawValue == 3 {
-      skip = c.pointee.skip
+      self.skip = c.pointee.skip
     }
     if c.pointee._status_case.rawValue == 4 {
-      status = Jobs.JobState(rawValue: c.pointee.status)
+      self.status = Jobs.JobState(rawValue: c.pointee.status)
     }
     if c.pointee._job_type_case.rawValue == 5 {
-      jobType = decodedString(c.pointee.job_type.data, c.pointee.job_type.len)
+      self.jobType = decodedString(c.pointee.job_type.data, c.pointee.job_type.len)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__ListJobsRequest.self)
-    if let member = limit {
-      c.pointee._limit_case = .init(rawValue: 1)
-      c.pointee.limit = member
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.jobType {
+      w.string(member)
+      w.tag(42)
     }
-    if let member = cursor {
-      c.pointee._cursor_case = .init(rawValue: 2)
-      (c.pointee.cursor.data, c.pointee.cursor.len) = arena.copy(member)
+    if let member = self.status {
+      w.int32(member.rawValue)
+      w.tag(32)
     }
-    if let member = skip {
-      c.pointee._skip_case = .init(rawValue: 3)
-      c.pointee.skip = member
+    if let member = self.skip {
+      w.int32(member)
+      w.tag(24)
     }
-    if let member = status {
-      c.pointee._status_case = .init(rawValue: 4)
-      c.pointee.status = member.rawValue
+    if let member = self.cursor {
+      w.string(member)
+      w.tag(18)
     }
-    if let member = jobType {
-      c.pointee._job_type_case = .init(rawValue: 5)
-      (c.pointee.job_type.data, c.pointee.job_type.len) = arena.copy(member)
+    if let member = self.limit {
+      w.int32(member)
+      w.tag(8)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1585,8 +1785,15 @@ extension Jobs.ListJobsRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1605,26 +1812,30 @@ extension Jobs.ListJobsResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__ListJobsResponse.self)
-    items = decodedList(c.pointee.n_items) { c.pointee.items[$0].map { Jobs.Job(cMessage: $0) } ?? Jobs.Job() }
+    self.items = decodedList(c.pointee.n_items) { c.pointee.items[$0].map { Jobs.Job(cMessage: $0) } ?? Jobs.Job() }
     if c.pointee._next_cursor_case.rawValue == 2 {
-      nextCursor = decodedString(c.pointee.next_cursor.data, c.pointee.next_cursor.len)
+      self.nextCursor = decodedString(c.pointee.next_cursor.data, c.pointee.next_cursor.len)
     }
-    hasMore = c.pointee.has_more != 0
-    unknownFields = UnknownFields(of: raw)
+    self.hasMore = c.pointee.has_more != 0
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__ListJobsResponse.self)
-    c.pointee.n_items = items.count
-    c.pointee.items = copiedList(items, arena) {
-      stored($0, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__Job.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.hasMore {
+      w.bool(self.hasMore)
+      w.tag(24)
     }
-    if let member = nextCursor {
-      c.pointee._next_cursor_case = .init(rawValue: 2)
-      (c.pointee.next_cursor.data, c.pointee.next_cursor.len) = arena.copy(member)
+    if let member = self.nextCursor {
+      w.string(member)
+      w.tag(18)
     }
-    c.pointee.has_more = hasMore ? 1 : 0
-    unknownFields.store(in: raw, arena: arena)
+    for element in self.items.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1638,8 +1849,15 @@ extension Jobs.ListJobsResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1656,14 +1874,16 @@ extension Jobs.CancelJobRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__CancelJobRequest.self)
-    jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
-    unknownFields = UnknownFields(of: raw)
+    self.jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__CancelJobRequest.self)
-    (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.jobId.isEmpty {
+      w.string(self.jobId)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1677,8 +1897,15 @@ extension Jobs.CancelJobRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1696,17 +1923,19 @@ extension Jobs.CancelJobResponse {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__CancelJobResponse.self)
     if let member = c.pointee.job {
-      job = Jobs.Job(cMessage: member)
+      self.job = Jobs.Job(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__CancelJobResponse.self)
-    if let member = job {
-      c.pointee.job = stored(member, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__Job.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.job {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1720,8 +1949,15 @@ extension Jobs.CancelJobResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1739,21 +1975,23 @@ extension Jobs.WatchJobRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__WatchJobRequest.self)
-    jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
+    self.jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
     if c.pointee._after_case.rawValue == 2 {
-      after = c.pointee.after
+      self.after = c.pointee.after
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__WatchJobRequest.self)
-    (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
-    if let member = after {
-      c.pointee._after_case = .init(rawValue: 2)
-      c.pointee.after = member
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.after {
+      w.int64(member)
+      w.tag(16)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.jobId.isEmpty {
+      w.string(self.jobId)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1767,8 +2005,15 @@ extension Jobs.WatchJobRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1796,63 +2041,85 @@ extension Jobs.JobEvent {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__JobEvent.self)
-    id = c.pointee.id
-    event = decodedString(c.pointee.event.data, c.pointee.event.len)
-    jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
-    status = Jobs.JobState(rawValue: c.pointee.status)
-    progress = c.pointee.progress
-    stage = decodedString(c.pointee.stage.data, c.pointee.stage.len)
+    self.id = c.pointee.id
+    self.event = decodedString(c.pointee.event.data, c.pointee.event.len)
+    self.jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
+    self.status = Jobs.JobState(rawValue: c.pointee.status)
+    self.progress = c.pointee.progress
+    self.stage = decodedString(c.pointee.stage.data, c.pointee.stage.len)
     if c.pointee._queue_position_case.rawValue == 7 {
-      queuePosition = c.pointee.queue_position
+      self.queuePosition = c.pointee.queue_position
     }
     if c.pointee._estimated_time_case.rawValue == 8 {
-      estimatedTime = c.pointee.estimated_time
+      self.estimatedTime = c.pointee.estimated_time
     }
     if c.pointee._message_case.rawValue == 9 {
-      message = decodedString(c.pointee.message.data, c.pointee.message.len)
+      self.message = decodedString(c.pointee.message.data, c.pointee.message.len)
     }
-    artifacts = decodedList(c.pointee.n_artifacts) { c.pointee.artifacts[$0].map { Jobs.Artifact(cMessage: $0) } ?? Jobs.Artifact() }
+    self.artifacts = decodedList(c.pointee.n_artifacts) { c.pointee.artifacts[$0].map { Jobs.Artifact(cMessage: $0) } ?? Jobs.Artifact() }
     if c.pointee._error_code_case.rawValue == 11 {
-      errorCode = decodedString(c.pointee.error_code.data, c.pointee.error_code.len)
+      self.errorCode = decodedString(c.pointee.error_code.data, c.pointee.error_code.len)
     }
     if let member = c.pointee.created_at {
-      createdAt = GoogleProtobuf.Timestamp(cMessage: member)
+      self.createdAt = GoogleProtobuf.Timestamp(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__JobEvent.self)
-    c.pointee.id = id
-    (c.pointee.event.data, c.pointee.event.len) = arena.copy(event)
-    (c.pointee.job_id.data, c.pointee.job_id.len) = arena.copy(jobId)
-    c.pointee.status = status.rawValue
-    c.pointee.progress = progress
-    (c.pointee.stage.data, c.pointee.stage.len) = arena.copy(stage)
-    if let member = queuePosition {
-      c.pointee._queue_position_case = .init(rawValue: 7)
-      c.pointee.queue_position = member
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.createdAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(98)
     }
-    if let member = estimatedTime {
-      c.pointee._estimated_time_case = .init(rawValue: 8)
-      c.pointee.estimated_time = member
+    if let member = self.errorCode {
+      w.string(member)
+      w.tag(90)
     }
-    if let member = message {
-      c.pointee._message_case = .init(rawValue: 9)
-      (c.pointee.message.data, c.pointee.message.len) = arena.copy(member)
+    for element in self.artifacts.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(82)
     }
-    c.pointee.n_artifacts = artifacts.count
-    c.pointee.artifacts = copiedList(artifacts, arena) {
-      stored($0, arena).assumingMemoryBound(to: Oneshot__Jobs__V1__Artifact.self)
+    if let member = self.message {
+      w.string(member)
+      w.tag(74)
     }
-    if let member = errorCode {
-      c.pointee._error_code_case = .init(rawValue: 11)
-      (c.pointee.error_code.data, c.pointee.error_code.len) = arena.copy(member)
+    if let member = self.estimatedTime {
+      w.int32(member)
+      w.tag(64)
     }
-    if let member = createdAt {
-      c.pointee.created_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+    if let member = self.queuePosition {
+      w.int32(member)
+      w.tag(56)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.stage.isEmpty {
+      w.string(self.stage)
+      w.tag(50)
+    }
+    if self.progress != 0 {
+      w.int32(self.progress)
+      w.tag(40)
+    }
+    if self.status.rawValue != 0 {
+      w.int32(self.status.rawValue)
+      w.tag(32)
+    }
+    if !self.jobId.isEmpty {
+      w.string(self.jobId)
+      w.tag(26)
+    }
+    if !self.event.isEmpty {
+      w.string(self.event)
+      w.tag(18)
+    }
+    if self.id != 0 {
+      w.int64(self.id)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1866,7 +2133,14 @@ extension Jobs.JobEvent {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }

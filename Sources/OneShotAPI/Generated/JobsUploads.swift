@@ -79,23 +79,28 @@ extension Jobs.PresignUploadRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__PresignUploadRequest.self)
-    filename = decodedString(c.pointee.filename.data, c.pointee.filename.len)
-    contentType = decodedString(c.pointee.content_type.data, c.pointee.content_type.len)
+    self.filename = decodedString(c.pointee.filename.data, c.pointee.filename.len)
+    self.contentType = decodedString(c.pointee.content_type.data, c.pointee.content_type.len)
     if c.pointee._file_size_case.rawValue == 3 {
-      fileSize = c.pointee.file_size
+      self.fileSize = c.pointee.file_size
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__PresignUploadRequest.self)
-    (c.pointee.filename.data, c.pointee.filename.len) = arena.copy(filename)
-    (c.pointee.content_type.data, c.pointee.content_type.len) = arena.copy(contentType)
-    if let member = fileSize {
-      c.pointee._file_size_case = .init(rawValue: 3)
-      c.pointee.file_size = member
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.fileSize {
+      w.int64(member)
+      w.tag(24)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.contentType.isEmpty {
+      w.string(self.contentType)
+      w.tag(18)
+    }
+    if !self.filename.isEmpty {
+      w.string(self.filename)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -109,8 +114,15 @@ extension Jobs.PresignUploadRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -131,22 +143,36 @@ extension Jobs.PresignUploadResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__PresignUploadResponse.self)
-    uploadId = decodedString(c.pointee.upload_id.data, c.pointee.upload_id.len)
-    uploadUrl = decodedString(c.pointee.upload_url.data, c.pointee.upload_url.len)
-    presignedUrl = decodedString(c.pointee.presigned_url.data, c.pointee.presigned_url.len)
-    fileUrl = decodedString(c.pointee.file_url.data, c.pointee.file_url.len)
-    expiresIn = c.pointee.expires_in
-    unknownFields = UnknownFields(of: raw)
+    self.uploadId = decodedString(c.pointee.upload_id.data, c.pointee.upload_id.len)
+    self.uploadUrl = decodedString(c.pointee.upload_url.data, c.pointee.upload_url.len)
+    self.presignedUrl = decodedString(c.pointee.presigned_url.data, c.pointee.presigned_url.len)
+    self.fileUrl = decodedString(c.pointee.file_url.data, c.pointee.file_url.len)
+    self.expiresIn = c.pointee.expires_in
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__PresignUploadResponse.self)
-    (c.pointee.upload_id.data, c.pointee.upload_id.len) = arena.copy(uploadId)
-    (c.pointee.upload_url.data, c.pointee.upload_url.len) = arena.copy(uploadUrl)
-    (c.pointee.presigned_url.data, c.pointee.presigned_url.len) = arena.copy(presignedUrl)
-    (c.pointee.file_url.data, c.pointee.file_url.len) = arena.copy(fileUrl)
-    c.pointee.expires_in = expiresIn
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.expiresIn != 0 {
+      w.int32(self.expiresIn)
+      w.tag(40)
+    }
+    if !self.fileUrl.isEmpty {
+      w.string(self.fileUrl)
+      w.tag(34)
+    }
+    if !self.presignedUrl.isEmpty {
+      w.string(self.presignedUrl)
+      w.tag(26)
+    }
+    if !self.uploadUrl.isEmpty {
+      w.string(self.uploadUrl)
+      w.tag(18)
+    }
+    if !self.uploadId.isEmpty {
+      w.string(self.uploadId)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -160,7 +186,14 @@ extension Jobs.PresignUploadResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }

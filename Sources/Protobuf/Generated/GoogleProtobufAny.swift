@@ -41,16 +41,21 @@ extension GoogleProtobuf.AnyMessage {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__Any.self)
-    typeUrl = decodedString(c.pointee.type_url.data, c.pointee.type_url.len)
-    value = decodedBytes(c.pointee.value.data, c.pointee.value.len)
-    unknownFields = UnknownFields(of: raw)
+    self.typeUrl = decodedString(c.pointee.type_url.data, c.pointee.type_url.len)
+    self.value = decodedBytes(c.pointee.value.data, c.pointee.value.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Protobuf__Any.self)
-    (c.pointee.type_url.data, c.pointee.type_url.len) = arena.copy(typeUrl)
-    (c.pointee.value.data, c.pointee.value.len) = arena.copy(value)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.value.isEmpty {
+      w.bytes(self.value)
+      w.tag(18)
+    }
+    if !self.typeUrl.isEmpty {
+      w.string(self.typeUrl)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -64,7 +69,14 @@ extension GoogleProtobuf.AnyMessage {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }

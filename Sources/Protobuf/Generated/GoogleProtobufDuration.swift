@@ -41,16 +41,21 @@ extension GoogleProtobuf.Duration {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__Duration.self)
-    seconds = c.pointee.seconds
-    nanos = c.pointee.nanos
-    unknownFields = UnknownFields(of: raw)
+    self.seconds = c.pointee.seconds
+    self.nanos = c.pointee.nanos
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Protobuf__Duration.self)
-    c.pointee.seconds = seconds
-    c.pointee.nanos = nanos
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.nanos != 0 {
+      w.int32(self.nanos)
+      w.tag(16)
+    }
+    if self.seconds != 0 {
+      w.int64(self.seconds)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -64,7 +69,14 @@ extension GoogleProtobuf.Duration {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }

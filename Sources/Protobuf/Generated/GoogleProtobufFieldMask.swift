@@ -36,18 +36,16 @@ extension GoogleProtobuf.FieldMask {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__FieldMask.self)
-    paths = decodedList(c.pointee.n_paths) { decodedString(c.pointee.paths[$0].data, c.pointee.paths[$0].len) }
-    unknownFields = UnknownFields(of: raw)
+    self.paths = decodedList(c.pointee.n_paths) { decodedString(c.pointee.paths[$0].data, c.pointee.paths[$0].len) }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Protobuf__FieldMask.self)
-    c.pointee.n_paths = paths.count
-    c.pointee.paths = copiedList(paths, arena) {
-      let (data, count) = arena.copy($0)
-      return ProtobufCBinaryData(len: count, data: data)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for element in self.paths.reversed() {
+      w.string(element)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -61,7 +59,14 @@ extension GoogleProtobuf.FieldMask {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }

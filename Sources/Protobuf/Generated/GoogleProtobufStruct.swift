@@ -125,27 +125,28 @@ extension GoogleProtobuf.Struct {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__Struct.self)
-    fields = decodedMap(c.pointee.n_fields) {
+    self.fields = decodedMap(c.pointee.n_fields) {
       guard let entry = c.pointee.fields[$0] else { return nil }
       let key = decodedString(entry.pointee.key.data, entry.pointee.key.len)
       let value = entry.pointee.value.map { GoogleProtobuf.Value(cMessage: $0) } ?? GoogleProtobuf.Value()
       return (key, value)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Protobuf__Struct.self)
-    c.pointee.n_fields = fields.count
-    c.pointee.fields = copiedList(fields, arena) {
-      let entry = arena.allocateMessage(Self.fieldsEntryInfo)
-        .assumingMemoryBound(to: Google__Protobuf__Struct__FieldsEntry.self)
-      entry.pointee._key_case = .init(rawValue: 1)
-      (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
-      entry.pointee.value = stored($0.value, arena).assumingMemoryBound(to: Google__Protobuf__Value.self)
-      return entry
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for (key, value) in self.fields {
+      let entry = w.count
+      let mark = w.count
+      value.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
+      w.string(key)
+      w.tag(10)
+      w.length(since: entry)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -159,8 +160,15 @@ extension GoogleProtobuf.Struct {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -185,41 +193,44 @@ extension GoogleProtobuf.Value {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__Value.self)
     switch c.pointee.kind_case.rawValue {
-    case 1: kind = .nullValue(GoogleProtobuf.NullValue(rawValue: c.pointee.null_value))
-    case 2: kind = .numberValue(Double(bitPattern: c.pointee.number_value))
-    case 3: kind = .stringValue(decodedString(c.pointee.string_value.data, c.pointee.string_value.len))
-    case 4: kind = .boolValue(c.pointee.bool_value != 0)
-    case 5: kind = .structValue(c.pointee.struct_value.map { GoogleProtobuf.Struct(cMessage: $0) } ?? GoogleProtobuf.Struct())
-    case 6: kind = .listValue(c.pointee.list_value.map { GoogleProtobuf.ListValue(cMessage: $0) } ?? GoogleProtobuf.ListValue())
-    default: kind = nil
+    case 1: self.kind = .nullValue(GoogleProtobuf.NullValue(rawValue: c.pointee.null_value))
+    case 2: self.kind = .numberValue(Double(bitPattern: c.pointee.number_value))
+    case 3: self.kind = .stringValue(decodedString(c.pointee.string_value.data, c.pointee.string_value.len))
+    case 4: self.kind = .boolValue(c.pointee.bool_value != 0)
+    case 5: self.kind = .structValue(c.pointee.struct_value.map { GoogleProtobuf.Struct(cMessage: $0) } ?? GoogleProtobuf.Struct())
+    case 6: self.kind = .listValue(c.pointee.list_value.map { GoogleProtobuf.ListValue(cMessage: $0) } ?? GoogleProtobuf.ListValue())
+    default: self.kind = nil
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Protobuf__Value.self)
-    switch kind {
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    switch self.kind {
     case .nullValue(let member):
-      c.pointee.kind_case = .init(rawValue: 1)
-      c.pointee.null_value = member.rawValue
+      w.int32(member.rawValue)
+      w.tag(8)
     case .numberValue(let member):
-      c.pointee.kind_case = .init(rawValue: 2)
-      c.pointee.number_value = member.bitPattern
+      w.fixed64(member.bitPattern)
+      w.tag(17)
     case .stringValue(let member):
-      c.pointee.kind_case = .init(rawValue: 3)
-      (c.pointee.string_value.data, c.pointee.string_value.len) = arena.copy(member)
+      w.string(member)
+      w.tag(26)
     case .boolValue(let member):
-      c.pointee.kind_case = .init(rawValue: 4)
-      c.pointee.bool_value = member ? 1 : 0
+      w.bool(member)
+      w.tag(32)
     case .structValue(let member):
-      c.pointee.kind_case = .init(rawValue: 5)
-      c.pointee.struct_value = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Struct.self)
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(42)
     case .listValue(let member):
-      c.pointee.kind_case = .init(rawValue: 6)
-      c.pointee.list_value = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__ListValue.self)
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(50)
     case nil: break
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -233,8 +244,15 @@ extension GoogleProtobuf.Value {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -252,17 +270,18 @@ extension GoogleProtobuf.ListValue {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Protobuf__ListValue.self)
-    values = decodedList(c.pointee.n_values) { c.pointee.values[$0].map { GoogleProtobuf.Value(cMessage: $0) } ?? GoogleProtobuf.Value() }
-    unknownFields = UnknownFields(of: raw)
+    self.values = decodedList(c.pointee.n_values) { c.pointee.values[$0].map { GoogleProtobuf.Value(cMessage: $0) } ?? GoogleProtobuf.Value() }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Protobuf__ListValue.self)
-    c.pointee.n_values = values.count
-    c.pointee.values = copiedList(values, arena) {
-      stored($0, arena).assumingMemoryBound(to: Google__Protobuf__Value.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for element in self.values.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -276,7 +295,14 @@ extension GoogleProtobuf.ListValue {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }

@@ -353,32 +353,36 @@ extension GoogleRpc.ErrorInfo {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__ErrorInfo.self)
-    reason = decodedString(c.pointee.reason.data, c.pointee.reason.len)
-    domain = decodedString(c.pointee.domain.data, c.pointee.domain.len)
-    metadata = decodedMap(c.pointee.n_metadata) {
+    self.reason = decodedString(c.pointee.reason.data, c.pointee.reason.len)
+    self.domain = decodedString(c.pointee.domain.data, c.pointee.domain.len)
+    self.metadata = decodedMap(c.pointee.n_metadata) {
       guard let entry = c.pointee.metadata[$0] else { return nil }
       let key = decodedString(entry.pointee.key.data, entry.pointee.key.len)
       let value = decodedString(entry.pointee.value.data, entry.pointee.value.len)
       return (key, value)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Rpc__ErrorInfo.self)
-    (c.pointee.reason.data, c.pointee.reason.len) = arena.copy(reason)
-    (c.pointee.domain.data, c.pointee.domain.len) = arena.copy(domain)
-    c.pointee.n_metadata = metadata.count
-    c.pointee.metadata = copiedList(metadata, arena) {
-      let entry = arena.allocateMessage(Self.metadataEntryInfo)
-        .assumingMemoryBound(to: Google__Rpc__ErrorInfo__MetadataEntry.self)
-      entry.pointee._key_case = .init(rawValue: 1)
-      (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
-      entry.pointee._value_case = .init(rawValue: 2)
-      (entry.pointee.value.data, entry.pointee.value.len) = arena.copy($0.value)
-      return entry
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for (key, value) in self.metadata {
+      let entry = w.count
+      w.string(value)
+      w.tag(18)
+      w.string(key)
+      w.tag(10)
+      w.length(since: entry)
+      w.tag(26)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.domain.isEmpty {
+      w.string(self.domain)
+      w.tag(18)
+    }
+    if !self.reason.isEmpty {
+      w.string(self.reason)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -392,8 +396,15 @@ extension GoogleRpc.ErrorInfo {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -411,17 +422,19 @@ extension GoogleRpc.RetryInfo {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__RetryInfo.self)
     if let member = c.pointee.retry_delay {
-      retryDelay = GoogleProtobuf.Duration(cMessage: member)
+      self.retryDelay = GoogleProtobuf.Duration(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Rpc__RetryInfo.self)
-    if let member = retryDelay {
-      c.pointee.retry_delay = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Duration.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.retryDelay {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -435,8 +448,15 @@ extension GoogleRpc.RetryInfo {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -454,20 +474,21 @@ extension GoogleRpc.DebugInfo {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__DebugInfo.self)
-    stackEntries = decodedList(c.pointee.n_stack_entries) { decodedString(c.pointee.stack_entries[$0].data, c.pointee.stack_entries[$0].len) }
-    detail = decodedString(c.pointee.detail.data, c.pointee.detail.len)
-    unknownFields = UnknownFields(of: raw)
+    self.stackEntries = decodedList(c.pointee.n_stack_entries) { decodedString(c.pointee.stack_entries[$0].data, c.pointee.stack_entries[$0].len) }
+    self.detail = decodedString(c.pointee.detail.data, c.pointee.detail.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Rpc__DebugInfo.self)
-    c.pointee.n_stack_entries = stackEntries.count
-    c.pointee.stack_entries = copiedList(stackEntries, arena) {
-      let (data, count) = arena.copy($0)
-      return ProtobufCBinaryData(len: count, data: data)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.detail.isEmpty {
+      w.string(self.detail)
+      w.tag(18)
     }
-    (c.pointee.detail.data, c.pointee.detail.len) = arena.copy(detail)
-    unknownFields.store(in: raw, arena: arena)
+    for element in self.stackEntries.reversed() {
+      w.string(element)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -481,8 +502,15 @@ extension GoogleRpc.DebugInfo {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -499,17 +527,18 @@ extension GoogleRpc.QuotaFailure {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__QuotaFailure.self)
-    violations = decodedList(c.pointee.n_violations) { c.pointee.violations[$0].map { GoogleRpc.QuotaFailure.Violation(cMessage: $0) } ?? GoogleRpc.QuotaFailure.Violation() }
-    unknownFields = UnknownFields(of: raw)
+    self.violations = decodedList(c.pointee.n_violations) { c.pointee.violations[$0].map { GoogleRpc.QuotaFailure.Violation(cMessage: $0) } ?? GoogleRpc.QuotaFailure.Violation() }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Rpc__QuotaFailure.self)
-    c.pointee.n_violations = violations.count
-    c.pointee.violations = copiedList(violations, arena) {
-      stored($0, arena).assumingMemoryBound(to: Google__Rpc__QuotaFailure__Violation.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for element in self.violations.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -523,8 +552,15 @@ extension GoogleRpc.QuotaFailure {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -558,47 +594,63 @@ extension GoogleRpc.QuotaFailure.Violation {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__QuotaFailure__Violation.self)
-    subject = decodedString(c.pointee.subject.data, c.pointee.subject.len)
-    description = decodedString(c.pointee.description.data, c.pointee.description.len)
-    apiService = decodedString(c.pointee.api_service.data, c.pointee.api_service.len)
-    quotaMetric = decodedString(c.pointee.quota_metric.data, c.pointee.quota_metric.len)
-    quotaId = decodedString(c.pointee.quota_id.data, c.pointee.quota_id.len)
-    quotaDimensions = decodedMap(c.pointee.n_quota_dimensions) {
+    self.subject = decodedString(c.pointee.subject.data, c.pointee.subject.len)
+    self.description = decodedString(c.pointee.description.data, c.pointee.description.len)
+    self.apiService = decodedString(c.pointee.api_service.data, c.pointee.api_service.len)
+    self.quotaMetric = decodedString(c.pointee.quota_metric.data, c.pointee.quota_metric.len)
+    self.quotaId = decodedString(c.pointee.quota_id.data, c.pointee.quota_id.len)
+    self.quotaDimensions = decodedMap(c.pointee.n_quota_dimensions) {
       guard let entry = c.pointee.quota_dimensions[$0] else { return nil }
       let key = decodedString(entry.pointee.key.data, entry.pointee.key.len)
       let value = decodedString(entry.pointee.value.data, entry.pointee.value.len)
       return (key, value)
     }
-    quotaValue = c.pointee.quota_value
+    self.quotaValue = c.pointee.quota_value
     if c.pointee._future_quota_value_case.rawValue == 8 {
-      futureQuotaValue = c.pointee.future_quota_value
+      self.futureQuotaValue = c.pointee.future_quota_value
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Rpc__QuotaFailure__Violation.self)
-    (c.pointee.subject.data, c.pointee.subject.len) = arena.copy(subject)
-    (c.pointee.description.data, c.pointee.description.len) = arena.copy(description)
-    (c.pointee.api_service.data, c.pointee.api_service.len) = arena.copy(apiService)
-    (c.pointee.quota_metric.data, c.pointee.quota_metric.len) = arena.copy(quotaMetric)
-    (c.pointee.quota_id.data, c.pointee.quota_id.len) = arena.copy(quotaId)
-    c.pointee.n_quota_dimensions = quotaDimensions.count
-    c.pointee.quota_dimensions = copiedList(quotaDimensions, arena) {
-      let entry = arena.allocateMessage(Self.quotaDimensionsEntryInfo)
-        .assumingMemoryBound(to: Google__Rpc__QuotaFailure__Violation__QuotaDimensionsEntry.self)
-      entry.pointee._key_case = .init(rawValue: 1)
-      (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
-      entry.pointee._value_case = .init(rawValue: 2)
-      (entry.pointee.value.data, entry.pointee.value.len) = arena.copy($0.value)
-      return entry
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.futureQuotaValue {
+      w.int64(member)
+      w.tag(64)
     }
-    c.pointee.quota_value = quotaValue
-    if let member = futureQuotaValue {
-      c.pointee._future_quota_value_case = .init(rawValue: 8)
-      c.pointee.future_quota_value = member
+    if self.quotaValue != 0 {
+      w.int64(self.quotaValue)
+      w.tag(56)
     }
-    unknownFields.store(in: raw, arena: arena)
+    for (key, value) in self.quotaDimensions {
+      let entry = w.count
+      w.string(value)
+      w.tag(18)
+      w.string(key)
+      w.tag(10)
+      w.length(since: entry)
+      w.tag(50)
+    }
+    if !self.quotaId.isEmpty {
+      w.string(self.quotaId)
+      w.tag(42)
+    }
+    if !self.quotaMetric.isEmpty {
+      w.string(self.quotaMetric)
+      w.tag(34)
+    }
+    if !self.apiService.isEmpty {
+      w.string(self.apiService)
+      w.tag(26)
+    }
+    if !self.description.isEmpty {
+      w.string(self.description)
+      w.tag(18)
+    }
+    if !self.subject.isEmpty {
+      w.string(self.subject)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -612,8 +664,15 @@ extension GoogleRpc.QuotaFailure.Violation {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -630,17 +689,18 @@ extension GoogleRpc.PreconditionFailure {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__PreconditionFailure.self)
-    violations = decodedList(c.pointee.n_violations) { c.pointee.violations[$0].map { GoogleRpc.PreconditionFailure.Violation(cMessage: $0) } ?? GoogleRpc.PreconditionFailure.Violation() }
-    unknownFields = UnknownFields(of: raw)
+    self.violations = decodedList(c.pointee.n_violations) { c.pointee.violations[$0].map { GoogleRpc.PreconditionFailure.Violation(cMessage: $0) } ?? GoogleRpc.PreconditionFailure.Violation() }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Rpc__PreconditionFailure.self)
-    c.pointee.n_violations = violations.count
-    c.pointee.violations = copiedList(violations, arena) {
-      stored($0, arena).assumingMemoryBound(to: Google__Rpc__PreconditionFailure__Violation.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for element in self.violations.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -654,8 +714,15 @@ extension GoogleRpc.PreconditionFailure {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -674,18 +741,26 @@ extension GoogleRpc.PreconditionFailure.Violation {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__PreconditionFailure__Violation.self)
-    type = decodedString(c.pointee.type.data, c.pointee.type.len)
-    subject = decodedString(c.pointee.subject.data, c.pointee.subject.len)
-    description = decodedString(c.pointee.description.data, c.pointee.description.len)
-    unknownFields = UnknownFields(of: raw)
+    self.type = decodedString(c.pointee.type.data, c.pointee.type.len)
+    self.subject = decodedString(c.pointee.subject.data, c.pointee.subject.len)
+    self.description = decodedString(c.pointee.description.data, c.pointee.description.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Rpc__PreconditionFailure__Violation.self)
-    (c.pointee.type.data, c.pointee.type.len) = arena.copy(type)
-    (c.pointee.subject.data, c.pointee.subject.len) = arena.copy(subject)
-    (c.pointee.description.data, c.pointee.description.len) = arena.copy(description)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.description.isEmpty {
+      w.string(self.description)
+      w.tag(26)
+    }
+    if !self.subject.isEmpty {
+      w.string(self.subject)
+      w.tag(18)
+    }
+    if !self.type.isEmpty {
+      w.string(self.type)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -699,8 +774,15 @@ extension GoogleRpc.PreconditionFailure.Violation {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -717,17 +799,18 @@ extension GoogleRpc.BadRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__BadRequest.self)
-    fieldViolations = decodedList(c.pointee.n_field_violations) { c.pointee.field_violations[$0].map { GoogleRpc.BadRequest.FieldViolation(cMessage: $0) } ?? GoogleRpc.BadRequest.FieldViolation() }
-    unknownFields = UnknownFields(of: raw)
+    self.fieldViolations = decodedList(c.pointee.n_field_violations) { c.pointee.field_violations[$0].map { GoogleRpc.BadRequest.FieldViolation(cMessage: $0) } ?? GoogleRpc.BadRequest.FieldViolation() }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Rpc__BadRequest.self)
-    c.pointee.n_field_violations = fieldViolations.count
-    c.pointee.field_violations = copiedList(fieldViolations, arena) {
-      stored($0, arena).assumingMemoryBound(to: Google__Rpc__BadRequest__FieldViolation.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for element in self.fieldViolations.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -741,8 +824,15 @@ extension GoogleRpc.BadRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -762,24 +852,35 @@ extension GoogleRpc.BadRequest.FieldViolation {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__BadRequest__FieldViolation.self)
-    field = decodedString(c.pointee.field.data, c.pointee.field.len)
-    description = decodedString(c.pointee.description.data, c.pointee.description.len)
-    reason = decodedString(c.pointee.reason.data, c.pointee.reason.len)
+    self.field = decodedString(c.pointee.field.data, c.pointee.field.len)
+    self.description = decodedString(c.pointee.description.data, c.pointee.description.len)
+    self.reason = decodedString(c.pointee.reason.data, c.pointee.reason.len)
     if let member = c.pointee.localized_message {
-      localizedMessage = GoogleRpc.LocalizedMessage(cMessage: member)
+      self.localizedMessage = GoogleRpc.LocalizedMessage(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Rpc__BadRequest__FieldViolation.self)
-    (c.pointee.field.data, c.pointee.field.len) = arena.copy(field)
-    (c.pointee.description.data, c.pointee.description.len) = arena.copy(description)
-    (c.pointee.reason.data, c.pointee.reason.len) = arena.copy(reason)
-    if let member = localizedMessage {
-      c.pointee.localized_message = stored(member, arena).assumingMemoryBound(to: Google__Rpc__LocalizedMessage.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.localizedMessage {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(34)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.reason.isEmpty {
+      w.string(self.reason)
+      w.tag(26)
+    }
+    if !self.description.isEmpty {
+      w.string(self.description)
+      w.tag(18)
+    }
+    if !self.field.isEmpty {
+      w.string(self.field)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -793,8 +894,15 @@ extension GoogleRpc.BadRequest.FieldViolation {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -812,16 +920,21 @@ extension GoogleRpc.RequestInfo {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__RequestInfo.self)
-    requestId = decodedString(c.pointee.request_id.data, c.pointee.request_id.len)
-    servingData = decodedString(c.pointee.serving_data.data, c.pointee.serving_data.len)
-    unknownFields = UnknownFields(of: raw)
+    self.requestId = decodedString(c.pointee.request_id.data, c.pointee.request_id.len)
+    self.servingData = decodedString(c.pointee.serving_data.data, c.pointee.serving_data.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Rpc__RequestInfo.self)
-    (c.pointee.request_id.data, c.pointee.request_id.len) = arena.copy(requestId)
-    (c.pointee.serving_data.data, c.pointee.serving_data.len) = arena.copy(servingData)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.servingData.isEmpty {
+      w.string(self.servingData)
+      w.tag(18)
+    }
+    if !self.requestId.isEmpty {
+      w.string(self.requestId)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -835,8 +948,15 @@ extension GoogleRpc.RequestInfo {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -856,20 +976,31 @@ extension GoogleRpc.ResourceInfo {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__ResourceInfo.self)
-    resourceType = decodedString(c.pointee.resource_type.data, c.pointee.resource_type.len)
-    resourceName = decodedString(c.pointee.resource_name.data, c.pointee.resource_name.len)
-    owner = decodedString(c.pointee.owner.data, c.pointee.owner.len)
-    description = decodedString(c.pointee.description.data, c.pointee.description.len)
-    unknownFields = UnknownFields(of: raw)
+    self.resourceType = decodedString(c.pointee.resource_type.data, c.pointee.resource_type.len)
+    self.resourceName = decodedString(c.pointee.resource_name.data, c.pointee.resource_name.len)
+    self.owner = decodedString(c.pointee.owner.data, c.pointee.owner.len)
+    self.description = decodedString(c.pointee.description.data, c.pointee.description.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Rpc__ResourceInfo.self)
-    (c.pointee.resource_type.data, c.pointee.resource_type.len) = arena.copy(resourceType)
-    (c.pointee.resource_name.data, c.pointee.resource_name.len) = arena.copy(resourceName)
-    (c.pointee.owner.data, c.pointee.owner.len) = arena.copy(owner)
-    (c.pointee.description.data, c.pointee.description.len) = arena.copy(description)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.description.isEmpty {
+      w.string(self.description)
+      w.tag(34)
+    }
+    if !self.owner.isEmpty {
+      w.string(self.owner)
+      w.tag(26)
+    }
+    if !self.resourceName.isEmpty {
+      w.string(self.resourceName)
+      w.tag(18)
+    }
+    if !self.resourceType.isEmpty {
+      w.string(self.resourceType)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -883,8 +1014,15 @@ extension GoogleRpc.ResourceInfo {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -901,17 +1039,18 @@ extension GoogleRpc.Help {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__Help.self)
-    links = decodedList(c.pointee.n_links) { c.pointee.links[$0].map { GoogleRpc.Help.Link(cMessage: $0) } ?? GoogleRpc.Help.Link() }
-    unknownFields = UnknownFields(of: raw)
+    self.links = decodedList(c.pointee.n_links) { c.pointee.links[$0].map { GoogleRpc.Help.Link(cMessage: $0) } ?? GoogleRpc.Help.Link() }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Rpc__Help.self)
-    c.pointee.n_links = links.count
-    c.pointee.links = copiedList(links, arena) {
-      stored($0, arena).assumingMemoryBound(to: Google__Rpc__Help__Link.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for element in self.links.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -925,8 +1064,15 @@ extension GoogleRpc.Help {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -944,16 +1090,21 @@ extension GoogleRpc.Help.Link {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__Help__Link.self)
-    description = decodedString(c.pointee.description.data, c.pointee.description.len)
-    url = decodedString(c.pointee.url.data, c.pointee.url.len)
-    unknownFields = UnknownFields(of: raw)
+    self.description = decodedString(c.pointee.description.data, c.pointee.description.len)
+    self.url = decodedString(c.pointee.url.data, c.pointee.url.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Rpc__Help__Link.self)
-    (c.pointee.description.data, c.pointee.description.len) = arena.copy(description)
-    (c.pointee.url.data, c.pointee.url.len) = arena.copy(url)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.url.isEmpty {
+      w.string(self.url)
+      w.tag(18)
+    }
+    if !self.description.isEmpty {
+      w.string(self.description)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -967,8 +1118,15 @@ extension GoogleRpc.Help.Link {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -986,16 +1144,21 @@ extension GoogleRpc.LocalizedMessage {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__LocalizedMessage.self)
-    locale = decodedString(c.pointee.locale.data, c.pointee.locale.len)
-    message = decodedString(c.pointee.message.data, c.pointee.message.len)
-    unknownFields = UnknownFields(of: raw)
+    self.locale = decodedString(c.pointee.locale.data, c.pointee.locale.len)
+    self.message = decodedString(c.pointee.message.data, c.pointee.message.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Rpc__LocalizedMessage.self)
-    (c.pointee.locale.data, c.pointee.locale.len) = arena.copy(locale)
-    (c.pointee.message.data, c.pointee.message.len) = arena.copy(message)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.message.isEmpty {
+      w.string(self.message)
+      w.tag(18)
+    }
+    if !self.locale.isEmpty {
+      w.string(self.locale)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1009,7 +1172,14 @@ extension GoogleRpc.LocalizedMessage {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }

@@ -46,21 +46,28 @@ extension GoogleRpc.Status {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Google__Rpc__Status.self)
-    code = c.pointee.code
-    message = decodedString(c.pointee.message.data, c.pointee.message.len)
-    details = decodedList(c.pointee.n_details) { c.pointee.details[$0].map { GoogleProtobuf.AnyMessage(cMessage: $0) } ?? GoogleProtobuf.AnyMessage() }
-    unknownFields = UnknownFields(of: raw)
+    self.code = c.pointee.code
+    self.message = decodedString(c.pointee.message.data, c.pointee.message.len)
+    self.details = decodedList(c.pointee.n_details) { c.pointee.details[$0].map { GoogleProtobuf.AnyMessage(cMessage: $0) } ?? GoogleProtobuf.AnyMessage() }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Google__Rpc__Status.self)
-    c.pointee.code = code
-    (c.pointee.message.data, c.pointee.message.len) = arena.copy(message)
-    c.pointee.n_details = details.count
-    c.pointee.details = copiedList(details, arena) {
-      stored($0, arena).assumingMemoryBound(to: Google__Protobuf__Any.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for element in self.details.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(26)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.message.isEmpty {
+      w.string(self.message)
+      w.tag(18)
+    }
+    if self.code != 0 {
+      w.int32(self.code)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -74,7 +81,14 @@ extension GoogleRpc.Status {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }

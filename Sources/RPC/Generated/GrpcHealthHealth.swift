@@ -122,14 +122,16 @@ extension GrpcHealth.HealthCheckRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Health__V1__HealthCheckRequest.self)
-    service = decodedString(c.pointee.service.data, c.pointee.service.len)
-    unknownFields = UnknownFields(of: raw)
+    self.service = decodedString(c.pointee.service.data, c.pointee.service.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Health__V1__HealthCheckRequest.self)
-    (c.pointee.service.data, c.pointee.service.len) = arena.copy(service)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.service.isEmpty {
+      w.string(self.service)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -143,8 +145,15 @@ extension GrpcHealth.HealthCheckRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -161,14 +170,16 @@ extension GrpcHealth.HealthCheckResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Health__V1__HealthCheckResponse.self)
-    status = GrpcHealth.HealthCheckResponse.ServingStatus(rawValue: c.pointee.status)
-    unknownFields = UnknownFields(of: raw)
+    self.status = GrpcHealth.HealthCheckResponse.ServingStatus(rawValue: c.pointee.status)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Health__V1__HealthCheckResponse.self)
-    c.pointee.status = status.rawValue
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.status.rawValue != 0 {
+      w.int32(self.status.rawValue)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -182,8 +193,15 @@ extension GrpcHealth.HealthCheckResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -198,11 +216,11 @@ extension GrpcHealth.HealthListRequest {
   )
 
   package init(cMessage raw: UnsafeRawPointer) {
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -216,8 +234,15 @@ extension GrpcHealth.HealthListRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -244,27 +269,28 @@ extension GrpcHealth.HealthListResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Health__V1__HealthListResponse.self)
-    statuses = decodedMap(c.pointee.n_statuses) {
+    self.statuses = decodedMap(c.pointee.n_statuses) {
       guard let entry = c.pointee.statuses[$0] else { return nil }
       let key = decodedString(entry.pointee.key.data, entry.pointee.key.len)
       let value = entry.pointee.value.map { GrpcHealth.HealthCheckResponse(cMessage: $0) } ?? GrpcHealth.HealthCheckResponse()
       return (key, value)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Health__V1__HealthListResponse.self)
-    c.pointee.n_statuses = statuses.count
-    c.pointee.statuses = copiedList(statuses, arena) {
-      let entry = arena.allocateMessage(Self.statusesEntryInfo)
-        .assumingMemoryBound(to: Grpc__Health__V1__HealthListResponse__StatusesEntry.self)
-      entry.pointee._key_case = .init(rawValue: 1)
-      (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
-      entry.pointee.value = stored($0.value, arena).assumingMemoryBound(to: Grpc__Health__V1__HealthCheckResponse.self)
-      return entry
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for (key, value) in self.statuses {
+      let entry = w.count
+      let mark = w.count
+      value.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
+      w.string(key)
+      w.tag(10)
+      w.length(since: entry)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -278,7 +304,14 @@ extension GrpcHealth.HealthListResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }

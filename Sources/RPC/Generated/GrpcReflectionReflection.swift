@@ -211,40 +211,44 @@ extension GrpcReflection.ServerReflectionRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1__ServerReflectionRequest.self)
-    host = decodedString(c.pointee.host.data, c.pointee.host.len)
+    self.host = decodedString(c.pointee.host.data, c.pointee.host.len)
     switch c.pointee.message_request_case.rawValue {
-    case 3: messageRequest = .fileByFilename(decodedString(c.pointee.file_by_filename.data, c.pointee.file_by_filename.len))
-    case 4: messageRequest = .fileContainingSymbol(decodedString(c.pointee.file_containing_symbol.data, c.pointee.file_containing_symbol.len))
-    case 5: messageRequest = .fileContainingExtension(c.pointee.file_containing_extension.map { GrpcReflection.ExtensionRequest(cMessage: $0) } ?? GrpcReflection.ExtensionRequest())
-    case 6: messageRequest = .allExtensionNumbersOfType(decodedString(c.pointee.all_extension_numbers_of_type.data, c.pointee.all_extension_numbers_of_type.len))
-    case 7: messageRequest = .listServices(decodedString(c.pointee.list_services.data, c.pointee.list_services.len))
-    default: messageRequest = nil
+    case 3: self.messageRequest = .fileByFilename(decodedString(c.pointee.file_by_filename.data, c.pointee.file_by_filename.len))
+    case 4: self.messageRequest = .fileContainingSymbol(decodedString(c.pointee.file_containing_symbol.data, c.pointee.file_containing_symbol.len))
+    case 5: self.messageRequest = .fileContainingExtension(c.pointee.file_containing_extension.map { GrpcReflection.ExtensionRequest(cMessage: $0) } ?? GrpcReflection.ExtensionRequest())
+    case 6: self.messageRequest = .allExtensionNumbersOfType(decodedString(c.pointee.all_extension_numbers_of_type.data, c.pointee.all_extension_numbers_of_type.len))
+    case 7: self.messageRequest = .listServices(decodedString(c.pointee.list_services.data, c.pointee.list_services.len))
+    default: self.messageRequest = nil
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1__ServerReflectionRequest.self)
-    (c.pointee.host.data, c.pointee.host.len) = arena.copy(host)
-    switch messageRequest {
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    switch self.messageRequest {
     case .fileByFilename(let member):
-      c.pointee.message_request_case = .init(rawValue: 3)
-      (c.pointee.file_by_filename.data, c.pointee.file_by_filename.len) = arena.copy(member)
+      w.string(member)
+      w.tag(26)
     case .fileContainingSymbol(let member):
-      c.pointee.message_request_case = .init(rawValue: 4)
-      (c.pointee.file_containing_symbol.data, c.pointee.file_containing_symbol.len) = arena.copy(member)
+      w.string(member)
+      w.tag(34)
     case .fileContainingExtension(let member):
-      c.pointee.message_request_case = .init(rawValue: 5)
-      c.pointee.file_containing_extension = stored(member, arena).assumingMemoryBound(to: Grpc__Reflection__V1__ExtensionRequest.self)
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(42)
     case .allExtensionNumbersOfType(let member):
-      c.pointee.message_request_case = .init(rawValue: 6)
-      (c.pointee.all_extension_numbers_of_type.data, c.pointee.all_extension_numbers_of_type.len) = arena.copy(member)
+      w.string(member)
+      w.tag(50)
     case .listServices(let member):
-      c.pointee.message_request_case = .init(rawValue: 7)
-      (c.pointee.list_services.data, c.pointee.list_services.len) = arena.copy(member)
+      w.string(member)
+      w.tag(58)
     case nil: break
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.host.isEmpty {
+      w.string(self.host)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -258,8 +262,15 @@ extension GrpcReflection.ServerReflectionRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -277,16 +288,21 @@ extension GrpcReflection.ExtensionRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1__ExtensionRequest.self)
-    containingType = decodedString(c.pointee.containing_type.data, c.pointee.containing_type.len)
-    extensionNumber = c.pointee.extension_number
-    unknownFields = UnknownFields(of: raw)
+    self.containingType = decodedString(c.pointee.containing_type.data, c.pointee.containing_type.len)
+    self.extensionNumber = c.pointee.extension_number
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1__ExtensionRequest.self)
-    (c.pointee.containing_type.data, c.pointee.containing_type.len) = arena.copy(containingType)
-    c.pointee.extension_number = extensionNumber
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.extensionNumber != 0 {
+      w.int32(self.extensionNumber)
+      w.tag(16)
+    }
+    if !self.containingType.isEmpty {
+      w.string(self.containingType)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -300,8 +316,15 @@ extension GrpcReflection.ExtensionRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -324,42 +347,55 @@ extension GrpcReflection.ServerReflectionResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1__ServerReflectionResponse.self)
-    validHost = decodedString(c.pointee.valid_host.data, c.pointee.valid_host.len)
+    self.validHost = decodedString(c.pointee.valid_host.data, c.pointee.valid_host.len)
     if let member = c.pointee.original_request {
-      originalRequest = GrpcReflection.ServerReflectionRequest(cMessage: member)
+      self.originalRequest = GrpcReflection.ServerReflectionRequest(cMessage: member)
     }
     switch c.pointee.message_response_case.rawValue {
-    case 4: messageResponse = .fileDescriptorResponse(c.pointee.file_descriptor_response.map { GrpcReflection.FileDescriptorResponse(cMessage: $0) } ?? GrpcReflection.FileDescriptorResponse())
-    case 5: messageResponse = .allExtensionNumbersResponse(c.pointee.all_extension_numbers_response.map { GrpcReflection.ExtensionNumberResponse(cMessage: $0) } ?? GrpcReflection.ExtensionNumberResponse())
-    case 6: messageResponse = .listServicesResponse(c.pointee.list_services_response.map { GrpcReflection.ListServiceResponse(cMessage: $0) } ?? GrpcReflection.ListServiceResponse())
-    case 7: messageResponse = .errorResponse(c.pointee.error_response.map { GrpcReflection.ErrorResponse(cMessage: $0) } ?? GrpcReflection.ErrorResponse())
-    default: messageResponse = nil
+    case 4: self.messageResponse = .fileDescriptorResponse(c.pointee.file_descriptor_response.map { GrpcReflection.FileDescriptorResponse(cMessage: $0) } ?? GrpcReflection.FileDescriptorResponse())
+    case 5: self.messageResponse = .allExtensionNumbersResponse(c.pointee.all_extension_numbers_response.map { GrpcReflection.ExtensionNumberResponse(cMessage: $0) } ?? GrpcReflection.ExtensionNumberResponse())
+    case 6: self.messageResponse = .listServicesResponse(c.pointee.list_services_response.map { GrpcReflection.ListServiceResponse(cMessage: $0) } ?? GrpcReflection.ListServiceResponse())
+    case 7: self.messageResponse = .errorResponse(c.pointee.error_response.map { GrpcReflection.ErrorResponse(cMessage: $0) } ?? GrpcReflection.ErrorResponse())
+    default: self.messageResponse = nil
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1__ServerReflectionResponse.self)
-    (c.pointee.valid_host.data, c.pointee.valid_host.len) = arena.copy(validHost)
-    if let member = originalRequest {
-      c.pointee.original_request = stored(member, arena).assumingMemoryBound(to: Grpc__Reflection__V1__ServerReflectionRequest.self)
-    }
-    switch messageResponse {
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    switch self.messageResponse {
     case .fileDescriptorResponse(let member):
-      c.pointee.message_response_case = .init(rawValue: 4)
-      c.pointee.file_descriptor_response = stored(member, arena).assumingMemoryBound(to: Grpc__Reflection__V1__FileDescriptorResponse.self)
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(34)
     case .allExtensionNumbersResponse(let member):
-      c.pointee.message_response_case = .init(rawValue: 5)
-      c.pointee.all_extension_numbers_response = stored(member, arena).assumingMemoryBound(to: Grpc__Reflection__V1__ExtensionNumberResponse.self)
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(42)
     case .listServicesResponse(let member):
-      c.pointee.message_response_case = .init(rawValue: 6)
-      c.pointee.list_services_response = stored(member, arena).assumingMemoryBound(to: Grpc__Reflection__V1__ListServiceResponse.self)
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(50)
     case .errorResponse(let member):
-      c.pointee.message_response_case = .init(rawValue: 7)
-      c.pointee.error_response = stored(member, arena).assumingMemoryBound(to: Grpc__Reflection__V1__ErrorResponse.self)
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(58)
     case nil: break
     }
-    unknownFields.store(in: raw, arena: arena)
+    if let member = self.originalRequest {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
+    }
+    if !self.validHost.isEmpty {
+      w.string(self.validHost)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -373,8 +409,15 @@ extension GrpcReflection.ServerReflectionResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -391,18 +434,16 @@ extension GrpcReflection.FileDescriptorResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1__FileDescriptorResponse.self)
-    fileDescriptorProto = decodedList(c.pointee.n_file_descriptor_proto) { decodedBytes(c.pointee.file_descriptor_proto[$0].data, c.pointee.file_descriptor_proto[$0].len) }
-    unknownFields = UnknownFields(of: raw)
+    self.fileDescriptorProto = decodedList(c.pointee.n_file_descriptor_proto) { decodedBytes(c.pointee.file_descriptor_proto[$0].data, c.pointee.file_descriptor_proto[$0].len) }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1__FileDescriptorResponse.self)
-    c.pointee.n_file_descriptor_proto = fileDescriptorProto.count
-    c.pointee.file_descriptor_proto = copiedList(fileDescriptorProto, arena) {
-      let (data, count) = arena.copy($0)
-      return ProtobufCBinaryData(len: count, data: data)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for element in self.fileDescriptorProto.reversed() {
+      w.bytes(element)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -416,8 +457,15 @@ extension GrpcReflection.FileDescriptorResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -435,17 +483,23 @@ extension GrpcReflection.ExtensionNumberResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1__ExtensionNumberResponse.self)
-    baseTypeName = decodedString(c.pointee.base_type_name.data, c.pointee.base_type_name.len)
-    extensionNumber = decodedList(c.pointee.n_extension_number) { c.pointee.extension_number[$0] }
-    unknownFields = UnknownFields(of: raw)
+    self.baseTypeName = decodedString(c.pointee.base_type_name.data, c.pointee.base_type_name.len)
+    self.extensionNumber = decodedList(c.pointee.n_extension_number) { c.pointee.extension_number[$0] }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1__ExtensionNumberResponse.self)
-    (c.pointee.base_type_name.data, c.pointee.base_type_name.len) = arena.copy(baseTypeName)
-    c.pointee.n_extension_number = extensionNumber.count
-    c.pointee.extension_number = copiedNumbers(extensionNumber, arena)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.extensionNumber.isEmpty {
+      let mark = w.count
+      for element in self.extensionNumber.reversed() { w.int32(element) }
+      w.length(since: mark)
+      w.tag(18)
+    }
+    if !self.baseTypeName.isEmpty {
+      w.string(self.baseTypeName)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -459,8 +513,15 @@ extension GrpcReflection.ExtensionNumberResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -477,17 +538,18 @@ extension GrpcReflection.ListServiceResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1__ListServiceResponse.self)
-    service = decodedList(c.pointee.n_service) { c.pointee.service[$0].map { GrpcReflection.ServiceResponse(cMessage: $0) } ?? GrpcReflection.ServiceResponse() }
-    unknownFields = UnknownFields(of: raw)
+    self.service = decodedList(c.pointee.n_service) { c.pointee.service[$0].map { GrpcReflection.ServiceResponse(cMessage: $0) } ?? GrpcReflection.ServiceResponse() }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1__ListServiceResponse.self)
-    c.pointee.n_service = service.count
-    c.pointee.service = copiedList(service, arena) {
-      stored($0, arena).assumingMemoryBound(to: Grpc__Reflection__V1__ServiceResponse.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for element in self.service.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -501,8 +563,15 @@ extension GrpcReflection.ListServiceResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -519,14 +588,16 @@ extension GrpcReflection.ServiceResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1__ServiceResponse.self)
-    name = decodedString(c.pointee.name.data, c.pointee.name.len)
-    unknownFields = UnknownFields(of: raw)
+    self.name = decodedString(c.pointee.name.data, c.pointee.name.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1__ServiceResponse.self)
-    (c.pointee.name.data, c.pointee.name.len) = arena.copy(name)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.name.isEmpty {
+      w.string(self.name)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -540,8 +611,15 @@ extension GrpcReflection.ServiceResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -559,16 +637,21 @@ extension GrpcReflection.ErrorResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1__ErrorResponse.self)
-    errorCode = c.pointee.error_code
-    errorMessage = decodedString(c.pointee.error_message.data, c.pointee.error_message.len)
-    unknownFields = UnknownFields(of: raw)
+    self.errorCode = c.pointee.error_code
+    self.errorMessage = decodedString(c.pointee.error_message.data, c.pointee.error_message.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Reflection__V1__ErrorResponse.self)
-    c.pointee.error_code = errorCode
-    (c.pointee.error_message.data, c.pointee.error_message.len) = arena.copy(errorMessage)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.errorMessage.isEmpty {
+      w.string(self.errorMessage)
+      w.tag(18)
+    }
+    if self.errorCode != 0 {
+      w.int32(self.errorCode)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -582,7 +665,14 @@ extension GrpcReflection.ErrorResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }

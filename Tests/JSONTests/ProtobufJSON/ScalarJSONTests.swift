@@ -59,6 +59,7 @@ struct ScalarJSONTests {
       #"{"int32Value":" 1"}"#, #"{"int32Value":"01"}"#, #"{"int32Value":true}"#,
       #"{"int32Value":"0x1"}"#, #"{"int32Value":[]}"#, #"{"int32Value":{}}"#,
       #"{"uint32Value":-1}"#, #"{"int64Value":9223372036854775808}"#, #"{"int64Value":1e30}"#,
+      #"{"int64Value":-9223372036854775809}"#,
       #"{"uint64Value":18446744073709551616}"#, #"{"uint64Value":"-1"}"#,
       #"{"boolValue":"true"}"#, #"{"boolValue":1}"#, #"{"boolValue":"yes"}"#,
       #"{"stringValue":1}"#, #"{"stringValue":true}"#, #"{"stringValue":{}}"#,

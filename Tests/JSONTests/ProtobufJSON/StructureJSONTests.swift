@@ -27,6 +27,13 @@ struct StructureJSONTests {
     #expect(try roundTrip("Optionals", #"{"number":null,"scalars":null}"#) == "{}")
   }
 
+  @Test("The strings of a long document last until the message is packed")
+  func longDocument() throws {
+    let strings = (0..<20_000).map { "string \($0) of a document beyond 256 KiB" }
+    let json = "{\"strings\":[" + strings.map { "\"\($0)\"" }.joined(separator: ",") + "]}"
+    #expect(try TranscodingFixture().read(Sample.Lists.self, json).strings == strings)
+  }
+
   @Test("Lists keep their order; empty ones are printed in the public form only")
   func lists() throws {
     let json =

@@ -667,44 +667,91 @@ extension Sample.Scalars {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
-    doubleValue = Double(bitPattern: c.pointee.double_value)
-    floatValue = Float(bitPattern: c.pointee.float_value)
-    int64Value = c.pointee.int64_value
-    uint64Value = c.pointee.uint64_value
-    int32Value = c.pointee.int32_value
-    fixed64Value = c.pointee.fixed64_value
-    fixed32Value = c.pointee.fixed32_value
-    boolValue = c.pointee.bool_value != 0
-    stringValue = decodedString(c.pointee.string_value.data, c.pointee.string_value.len)
-    bytesValue = decodedBytes(c.pointee.bytes_value.data, c.pointee.bytes_value.len)
-    uint32Value = c.pointee.uint32_value
-    color = Sample.Color(rawValue: c.pointee.color)
-    sfixed32Value = c.pointee.sfixed32_value
-    sfixed64Value = c.pointee.sfixed64_value
-    sint32Value = c.pointee.sint32_value
-    sint64Value = c.pointee.sint64_value
-    unknownFields = UnknownFields(of: raw)
+    self.doubleValue = Double(bitPattern: c.pointee.double_value)
+    self.floatValue = Float(bitPattern: c.pointee.float_value)
+    self.int64Value = c.pointee.int64_value
+    self.uint64Value = c.pointee.uint64_value
+    self.int32Value = c.pointee.int32_value
+    self.fixed64Value = c.pointee.fixed64_value
+    self.fixed32Value = c.pointee.fixed32_value
+    self.boolValue = c.pointee.bool_value != 0
+    self.stringValue = decodedString(c.pointee.string_value.data, c.pointee.string_value.len)
+    self.bytesValue = decodedBytes(c.pointee.bytes_value.data, c.pointee.bytes_value.len)
+    self.uint32Value = c.pointee.uint32_value
+    self.color = Sample.Color(rawValue: c.pointee.color)
+    self.sfixed32Value = c.pointee.sfixed32_value
+    self.sfixed64Value = c.pointee.sfixed64_value
+    self.sint32Value = c.pointee.sint32_value
+    self.sint64Value = c.pointee.sint64_value
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
-    c.pointee.double_value = doubleValue.bitPattern
-    c.pointee.float_value = floatValue.bitPattern
-    c.pointee.int64_value = int64Value
-    c.pointee.uint64_value = uint64Value
-    c.pointee.int32_value = int32Value
-    c.pointee.fixed64_value = fixed64Value
-    c.pointee.fixed32_value = fixed32Value
-    c.pointee.bool_value = boolValue ? 1 : 0
-    (c.pointee.string_value.data, c.pointee.string_value.len) = arena.copy(stringValue)
-    (c.pointee.bytes_value.data, c.pointee.bytes_value.len) = arena.copy(bytesValue)
-    c.pointee.uint32_value = uint32Value
-    c.pointee.color = color.rawValue
-    c.pointee.sfixed32_value = sfixed32Value
-    c.pointee.sfixed64_value = sfixed64Value
-    c.pointee.sint32_value = sint32Value
-    c.pointee.sint64_value = sint64Value
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.sint64Value != 0 {
+      w.sint64(self.sint64Value)
+      w.tag(144)
+    }
+    if self.sint32Value != 0 {
+      w.sint32(self.sint32Value)
+      w.tag(136)
+    }
+    if self.sfixed64Value != 0 {
+      w.fixed64(UInt64(bitPattern: self.sfixed64Value))
+      w.tag(129)
+    }
+    if self.sfixed32Value != 0 {
+      w.fixed32(UInt32(bitPattern: self.sfixed32Value))
+      w.tag(125)
+    }
+    if self.color.rawValue != 0 {
+      w.int32(self.color.rawValue)
+      w.tag(112)
+    }
+    if self.uint32Value != 0 {
+      w.uint32(self.uint32Value)
+      w.tag(104)
+    }
+    if !self.bytesValue.isEmpty {
+      w.bytes(self.bytesValue)
+      w.tag(98)
+    }
+    if !self.stringValue.isEmpty {
+      w.string(self.stringValue)
+      w.tag(74)
+    }
+    if self.boolValue {
+      w.bool(self.boolValue)
+      w.tag(64)
+    }
+    if self.fixed32Value != 0 {
+      w.fixed32(self.fixed32Value)
+      w.tag(61)
+    }
+    if self.fixed64Value != 0 {
+      w.fixed64(self.fixed64Value)
+      w.tag(49)
+    }
+    if self.int32Value != 0 {
+      w.int32(self.int32Value)
+      w.tag(40)
+    }
+    if self.uint64Value != 0 {
+      w.uint64(self.uint64Value)
+      w.tag(32)
+    }
+    if self.int64Value != 0 {
+      w.int64(self.int64Value)
+      w.tag(24)
+    }
+    if self.floatValue.bitPattern != 0 {
+      w.fixed32(self.floatValue.bitPattern)
+      w.tag(21)
+    }
+    if self.doubleValue.bitPattern != 0 {
+      w.fixed64(self.doubleValue.bitPattern)
+      w.tag(9)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -718,8 +765,15 @@ extension Sample.Scalars {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -743,59 +797,61 @@ extension Sample.Optionals {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Optionals.self)
     if c.pointee._number_case.rawValue == 1 {
-      number = c.pointee.number
+      self.number = c.pointee.number
     }
     if c.pointee._text_case.rawValue == 2 {
-      text = decodedString(c.pointee.text.data, c.pointee.text.len)
+      self.text = decodedString(c.pointee.text.data, c.pointee.text.len)
     }
     if c.pointee._flag_case.rawValue == 3 {
-      flag = c.pointee.flag != 0
+      self.flag = c.pointee.flag != 0
     }
     if c.pointee._data_case.rawValue == 4 {
-      data = decodedBytes(c.pointee.data.data, c.pointee.data.len)
+      self.data = decodedBytes(c.pointee.data.data, c.pointee.data.len)
     }
     if c.pointee._color_case.rawValue == 5 {
-      color = Sample.Color(rawValue: c.pointee.color)
+      self.color = Sample.Color(rawValue: c.pointee.color)
     }
     if c.pointee._ratio_case.rawValue == 6 {
-      ratio = Double(bitPattern: c.pointee.ratio)
+      self.ratio = Double(bitPattern: c.pointee.ratio)
     }
     if let member = c.pointee.scalars {
-      scalars = Sample.Scalars(cMessage: member)
+      self.scalars = Sample.Scalars(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Optionals.self)
-    if let member = number {
-      c.pointee._number_case = .init(rawValue: 1)
-      c.pointee.number = member
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.scalars {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(58)
     }
-    if let member = text {
-      c.pointee._text_case = .init(rawValue: 2)
-      (c.pointee.text.data, c.pointee.text.len) = arena.copy(member)
+    if let member = self.ratio {
+      w.fixed64(member.bitPattern)
+      w.tag(49)
     }
-    if let member = flag {
-      c.pointee._flag_case = .init(rawValue: 3)
-      c.pointee.flag = member ? 1 : 0
+    if let member = self.color {
+      w.int32(member.rawValue)
+      w.tag(40)
     }
-    if let member = data {
-      c.pointee._data_case = .init(rawValue: 4)
-      (c.pointee.data.data, c.pointee.data.len) = arena.copy(member)
+    if let member = self.data {
+      w.bytes(member)
+      w.tag(34)
     }
-    if let member = color {
-      c.pointee._color_case = .init(rawValue: 5)
-      c.pointee.color = member.rawValue
+    if let member = self.flag {
+      w.bool(member)
+      w.tag(24)
     }
-    if let member = ratio {
-      c.pointee._ratio_case = .init(rawValue: 6)
-      c.pointee.ratio = member.bitPattern
+    if let member = self.text {
+      w.string(member)
+      w.tag(18)
     }
-    if let member = scalars {
-      c.pointee.scalars = stored(member, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
+    if let member = self.number {
+      w.int32(member)
+      w.tag(8)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -809,8 +865,15 @@ extension Sample.Optionals {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -838,56 +901,89 @@ extension Sample.Lists {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Lists.self)
-    doubles = decodedList(c.pointee.n_doubles) { Double(bitPattern: c.pointee.doubles[$0]) }
-    floats = decodedList(c.pointee.n_floats) { Float(bitPattern: c.pointee.floats[$0]) }
-    int64s = decodedList(c.pointee.n_int64s) { c.pointee.int64s[$0] }
-    uint32s = decodedList(c.pointee.n_uint32s) { c.pointee.uint32s[$0] }
-    sint32s = decodedList(c.pointee.n_sint32s) { c.pointee.sint32s[$0] }
-    fixed64s = decodedList(c.pointee.n_fixed64s) { c.pointee.fixed64s[$0] }
-    bools = decodedList(c.pointee.n_bools) { c.pointee.bools[$0] != 0 }
-    strings = decodedList(c.pointee.n_strings) { decodedString(c.pointee.strings[$0].data, c.pointee.strings[$0].len) }
-    datas = decodedList(c.pointee.n_datas) { decodedBytes(c.pointee.datas[$0].data, c.pointee.datas[$0].len) }
-    colors = decodedList(c.pointee.n_colors) { Sample.Color(rawValue: c.pointee.colors[$0]) }
-    scalars = decodedList(c.pointee.n_scalars) { c.pointee.scalars[$0].map { Sample.Scalars(cMessage: $0) } ?? Sample.Scalars() }
-    unpacked = decodedList(c.pointee.n_unpacked) { c.pointee.unpacked[$0] }
-    unknownFields = UnknownFields(of: raw)
+    self.doubles = decodedList(c.pointee.n_doubles) { Double(bitPattern: c.pointee.doubles[$0]) }
+    self.floats = decodedList(c.pointee.n_floats) { Float(bitPattern: c.pointee.floats[$0]) }
+    self.int64s = decodedList(c.pointee.n_int64s) { c.pointee.int64s[$0] }
+    self.uint32s = decodedList(c.pointee.n_uint32s) { c.pointee.uint32s[$0] }
+    self.sint32s = decodedList(c.pointee.n_sint32s) { c.pointee.sint32s[$0] }
+    self.fixed64s = decodedList(c.pointee.n_fixed64s) { c.pointee.fixed64s[$0] }
+    self.bools = decodedList(c.pointee.n_bools) { c.pointee.bools[$0] != 0 }
+    self.strings = decodedList(c.pointee.n_strings) { decodedString(c.pointee.strings[$0].data, c.pointee.strings[$0].len) }
+    self.datas = decodedList(c.pointee.n_datas) { decodedBytes(c.pointee.datas[$0].data, c.pointee.datas[$0].len) }
+    self.colors = decodedList(c.pointee.n_colors) { Sample.Color(rawValue: c.pointee.colors[$0]) }
+    self.scalars = decodedList(c.pointee.n_scalars) { c.pointee.scalars[$0].map { Sample.Scalars(cMessage: $0) } ?? Sample.Scalars() }
+    self.unpacked = decodedList(c.pointee.n_unpacked) { c.pointee.unpacked[$0] }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Lists.self)
-    c.pointee.n_doubles = doubles.count
-    c.pointee.doubles = copiedList(doubles, arena) { $0.bitPattern }
-    c.pointee.n_floats = floats.count
-    c.pointee.floats = copiedList(floats, arena) { $0.bitPattern }
-    c.pointee.n_int64s = int64s.count
-    c.pointee.int64s = copiedNumbers(int64s, arena)
-    c.pointee.n_uint32s = uint32s.count
-    c.pointee.uint32s = copiedNumbers(uint32s, arena)
-    c.pointee.n_sint32s = sint32s.count
-    c.pointee.sint32s = copiedNumbers(sint32s, arena)
-    c.pointee.n_fixed64s = fixed64s.count
-    c.pointee.fixed64s = copiedNumbers(fixed64s, arena)
-    c.pointee.n_bools = bools.count
-    c.pointee.bools = copiedList(bools, arena) { $0 ? 1 : 0 }
-    c.pointee.n_strings = strings.count
-    c.pointee.strings = copiedList(strings, arena) {
-      let (data, count) = arena.copy($0)
-      return ProtobufCBinaryData(len: count, data: data)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for element in self.unpacked.reversed() {
+      w.int32(element)
+      w.tag(96)
     }
-    c.pointee.n_datas = datas.count
-    c.pointee.datas = copiedList(datas, arena) {
-      let (data, count) = arena.copy($0)
-      return ProtobufCBinaryData(len: count, data: data)
+    for element in self.scalars.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(90)
     }
-    c.pointee.n_colors = colors.count
-    c.pointee.colors = copiedList(colors, arena) { $0.rawValue }
-    c.pointee.n_scalars = scalars.count
-    c.pointee.scalars = copiedList(scalars, arena) {
-      stored($0, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
+    if !self.colors.isEmpty {
+      let mark = w.count
+      for element in self.colors.reversed() { w.int32(element.rawValue) }
+      w.length(since: mark)
+      w.tag(82)
     }
-    c.pointee.n_unpacked = unpacked.count
-    c.pointee.unpacked = copiedNumbers(unpacked, arena)
-    unknownFields.store(in: raw, arena: arena)
+    for element in self.datas.reversed() {
+      w.bytes(element)
+      w.tag(74)
+    }
+    for element in self.strings.reversed() {
+      w.string(element)
+      w.tag(66)
+    }
+    if !self.bools.isEmpty {
+      let mark = w.count
+      for element in self.bools.reversed() { w.bool(element) }
+      w.length(since: mark)
+      w.tag(58)
+    }
+    if !self.fixed64s.isEmpty {
+      let mark = w.count
+      for element in self.fixed64s.reversed() { w.fixed64(element) }
+      w.length(since: mark)
+      w.tag(50)
+    }
+    if !self.sint32s.isEmpty {
+      let mark = w.count
+      for element in self.sint32s.reversed() { w.sint32(element) }
+      w.length(since: mark)
+      w.tag(42)
+    }
+    if !self.uint32s.isEmpty {
+      let mark = w.count
+      for element in self.uint32s.reversed() { w.uint32(element) }
+      w.length(since: mark)
+      w.tag(34)
+    }
+    if !self.int64s.isEmpty {
+      let mark = w.count
+      for element in self.int64s.reversed() { w.int64(element) }
+      w.length(since: mark)
+      w.tag(26)
+    }
+    if !self.floats.isEmpty {
+      let mark = w.count
+      for element in self.floats.reversed() { w.fixed32(element.bitPattern) }
+      w.length(since: mark)
+      w.tag(18)
+    }
+    if !self.doubles.isEmpty {
+      let mark = w.count
+      for element in self.doubles.reversed() { w.fixed64(element.bitPattern) }
+      w.length(since: mark)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -901,8 +997,15 @@ extension Sample.Lists {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -973,91 +1076,88 @@ extension Sample.Maps {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Maps.self)
-    strings = decodedMap(c.pointee.n_strings) {
+    self.strings = decodedMap(c.pointee.n_strings) {
       guard let entry = c.pointee.strings[$0] else { return nil }
       let key = decodedString(entry.pointee.key.data, entry.pointee.key.len)
       let value = decodedString(entry.pointee.value.data, entry.pointee.value.len)
       return (key, value)
     }
-    numbers = decodedMap(c.pointee.n_numbers) {
+    self.numbers = decodedMap(c.pointee.n_numbers) {
       guard let entry = c.pointee.numbers[$0] else { return nil }
       let key = entry.pointee.key
       let value = entry.pointee.value
       return (key, value)
     }
-    colors = decodedMap(c.pointee.n_colors) {
+    self.colors = decodedMap(c.pointee.n_colors) {
       guard let entry = c.pointee.colors[$0] else { return nil }
       let key = entry.pointee.key != 0
       let value = Sample.Color(rawValue: entry.pointee.value)
       return (key, value)
     }
-    scalars = decodedMap(c.pointee.n_scalars) {
+    self.scalars = decodedMap(c.pointee.n_scalars) {
       guard let entry = c.pointee.scalars[$0] else { return nil }
       let key = decodedString(entry.pointee.key.data, entry.pointee.key.len)
       let value = entry.pointee.value.map { Sample.Scalars(cMessage: $0) } ?? Sample.Scalars()
       return (key, value)
     }
-    datas = decodedMap(c.pointee.n_datas) {
+    self.datas = decodedMap(c.pointee.n_datas) {
       guard let entry = c.pointee.datas[$0] else { return nil }
       let key = entry.pointee.key
       let value = decodedBytes(entry.pointee.value.data, entry.pointee.value.len)
       return (key, value)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Maps.self)
-    c.pointee.n_strings = strings.count
-    c.pointee.strings = copiedList(strings, arena) {
-      let entry = arena.allocateMessage(Self.stringsEntryInfo)
-        .assumingMemoryBound(to: Oneshot__Sample__V1__Maps__StringsEntry.self)
-      entry.pointee._key_case = .init(rawValue: 1)
-      (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
-      entry.pointee._value_case = .init(rawValue: 2)
-      (entry.pointee.value.data, entry.pointee.value.len) = arena.copy($0.value)
-      return entry
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for (key, value) in self.datas {
+      let entry = w.count
+      w.bytes(value)
+      w.tag(18)
+      w.uint64(key)
+      w.tag(8)
+      w.length(since: entry)
+      w.tag(42)
     }
-    c.pointee.n_numbers = numbers.count
-    c.pointee.numbers = copiedList(numbers, arena) {
-      let entry = arena.allocateMessage(Self.numbersEntryInfo)
-        .assumingMemoryBound(to: Oneshot__Sample__V1__Maps__NumbersEntry.self)
-      entry.pointee._key_case = .init(rawValue: 1)
-      entry.pointee.key = $0.key
-      entry.pointee._value_case = .init(rawValue: 2)
-      entry.pointee.value = $0.value
-      return entry
+    for (key, value) in self.scalars {
+      let entry = w.count
+      let mark = w.count
+      value.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
+      w.string(key)
+      w.tag(10)
+      w.length(since: entry)
+      w.tag(34)
     }
-    c.pointee.n_colors = colors.count
-    c.pointee.colors = copiedList(colors, arena) {
-      let entry = arena.allocateMessage(Self.colorsEntryInfo)
-        .assumingMemoryBound(to: Oneshot__Sample__V1__Maps__ColorsEntry.self)
-      entry.pointee._key_case = .init(rawValue: 1)
-      entry.pointee.key = $0.key ? 1 : 0
-      entry.pointee._value_case = .init(rawValue: 2)
-      entry.pointee.value = $0.value.rawValue
-      return entry
+    for (key, value) in self.colors {
+      let entry = w.count
+      w.int32(value.rawValue)
+      w.tag(16)
+      w.bool(key)
+      w.tag(8)
+      w.length(since: entry)
+      w.tag(26)
     }
-    c.pointee.n_scalars = scalars.count
-    c.pointee.scalars = copiedList(scalars, arena) {
-      let entry = arena.allocateMessage(Self.scalarsEntryInfo)
-        .assumingMemoryBound(to: Oneshot__Sample__V1__Maps__ScalarsEntry.self)
-      entry.pointee._key_case = .init(rawValue: 1)
-      (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
-      entry.pointee.value = stored($0.value, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
-      return entry
+    for (key, value) in self.numbers {
+      let entry = w.count
+      w.int64(value)
+      w.tag(16)
+      w.int32(key)
+      w.tag(8)
+      w.length(since: entry)
+      w.tag(18)
     }
-    c.pointee.n_datas = datas.count
-    c.pointee.datas = copiedList(datas, arena) {
-      let entry = arena.allocateMessage(Self.datasEntryInfo)
-        .assumingMemoryBound(to: Oneshot__Sample__V1__Maps__DatasEntry.self)
-      entry.pointee._key_case = .init(rawValue: 1)
-      entry.pointee.key = $0.key
-      entry.pointee._value_case = .init(rawValue: 2)
-      (entry.pointee.value.data, entry.pointee.value.len) = arena.copy($0.value)
-      return entry
+    for (key, value) in self.strings {
+      let entry = w.count
+      w.string(value)
+      w.tag(18)
+      w.string(key)
+      w.tag(10)
+      w.length(since: entry)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1071,8 +1171,15 @@ extension Sample.Maps {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1099,59 +1206,62 @@ extension Sample.Choices {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Choices.self)
     switch c.pointee.choice_case.rawValue {
-    case 1: choice = .text(decodedString(c.pointee.text.data, c.pointee.text.len))
-    case 2: choice = .number(c.pointee.number)
-    case 3: choice = .scalars(c.pointee.scalars.map { Sample.Scalars(cMessage: $0) } ?? Sample.Scalars())
-    case 4: choice = .color(Sample.Color(rawValue: c.pointee.color))
-    case 5: choice = .data(decodedBytes(c.pointee.data.data, c.pointee.data.len))
-    case 6: choice = .flag(c.pointee.flag != 0)
-    case 7: choice = .tree(c.pointee.tree.map { Sample.Tree(cMessage: $0) } ?? Sample.Tree())
-    default: choice = nil
+    case 1: self.choice = .text(decodedString(c.pointee.text.data, c.pointee.text.len))
+    case 2: self.choice = .number(c.pointee.number)
+    case 3: self.choice = .scalars(c.pointee.scalars.map { Sample.Scalars(cMessage: $0) } ?? Sample.Scalars())
+    case 4: self.choice = .color(Sample.Color(rawValue: c.pointee.color))
+    case 5: self.choice = .data(decodedBytes(c.pointee.data.data, c.pointee.data.len))
+    case 6: self.choice = .flag(c.pointee.flag != 0)
+    case 7: self.choice = .tree(c.pointee.tree.map { Sample.Tree(cMessage: $0) } ?? Sample.Tree())
+    default: self.choice = nil
     }
     switch c.pointee.other_case.rawValue {
-    case 8: other = .left(decodedString(c.pointee.left.data, c.pointee.left.len))
-    case 9: other = .right(decodedString(c.pointee.right.data, c.pointee.right.len))
-    default: other = nil
+    case 8: self.other = .left(decodedString(c.pointee.left.data, c.pointee.left.len))
+    case 9: self.other = .right(decodedString(c.pointee.right.data, c.pointee.right.len))
+    default: self.other = nil
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Choices.self)
-    switch choice {
-    case .text(let member):
-      c.pointee.choice_case = .init(rawValue: 1)
-      (c.pointee.text.data, c.pointee.text.len) = arena.copy(member)
-    case .number(let member):
-      c.pointee.choice_case = .init(rawValue: 2)
-      c.pointee.number = member
-    case .scalars(let member):
-      c.pointee.choice_case = .init(rawValue: 3)
-      c.pointee.scalars = stored(member, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Scalars.self)
-    case .color(let member):
-      c.pointee.choice_case = .init(rawValue: 4)
-      c.pointee.color = member.rawValue
-    case .data(let member):
-      c.pointee.choice_case = .init(rawValue: 5)
-      (c.pointee.data.data, c.pointee.data.len) = arena.copy(member)
-    case .flag(let member):
-      c.pointee.choice_case = .init(rawValue: 6)
-      c.pointee.flag = member ? 1 : 0
-    case .tree(let member):
-      c.pointee.choice_case = .init(rawValue: 7)
-      c.pointee.tree = stored(member, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
-    case nil: break
-    }
-    switch other {
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    switch self.other {
     case .left(let member):
-      c.pointee.other_case = .init(rawValue: 8)
-      (c.pointee.left.data, c.pointee.left.len) = arena.copy(member)
+      w.string(member)
+      w.tag(66)
     case .right(let member):
-      c.pointee.other_case = .init(rawValue: 9)
-      (c.pointee.right.data, c.pointee.right.len) = arena.copy(member)
+      w.string(member)
+      w.tag(74)
     case nil: break
     }
-    unknownFields.store(in: raw, arena: arena)
+    switch self.choice {
+    case .text(let member):
+      w.string(member)
+      w.tag(10)
+    case .number(let member):
+      w.int32(member)
+      w.tag(16)
+    case .scalars(let member):
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(26)
+    case .color(let member):
+      w.int32(member.rawValue)
+      w.tag(32)
+    case .data(let member):
+      w.bytes(member)
+      w.tag(42)
+    case .flag(let member):
+      w.bool(member)
+      w.tag(48)
+    case .tree(let member):
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(58)
+    case nil: break
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1165,8 +1275,15 @@ extension Sample.Choices {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1199,54 +1316,67 @@ extension Sample.Tree {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
-    name = decodedString(c.pointee.name.data, c.pointee.name.len)
+    self.name = decodedString(c.pointee.name.data, c.pointee.name.len)
     if let member = c.pointee.left {
-      left = Sample.Tree(cMessage: member)
+      self.left = Sample.Tree(cMessage: member)
     }
-    children = decodedList(c.pointee.n_children) { c.pointee.children[$0].map { Sample.Tree(cMessage: $0) } ?? Sample.Tree() }
-    named = decodedMap(c.pointee.n_named) {
+    self.children = decodedList(c.pointee.n_children) { c.pointee.children[$0].map { Sample.Tree(cMessage: $0) } ?? Sample.Tree() }
+    self.named = decodedMap(c.pointee.n_named) {
       guard let entry = c.pointee.named[$0] else { return nil }
       let key = decodedString(entry.pointee.key.data, entry.pointee.key.len)
       let value = entry.pointee.value.map { Sample.Tree(cMessage: $0) } ?? Sample.Tree()
       return (key, value)
     }
     switch c.pointee.next_case.rawValue {
-    case 5: next = .same(c.pointee.same.map { Sample.Tree(cMessage: $0) } ?? Sample.Tree())
-    case 6: next = .other(c.pointee.other.map { Sample.Loop(cMessage: $0) } ?? Sample.Loop())
-    default: next = nil
+    case 5: self.next = .same(c.pointee.same.map { Sample.Tree(cMessage: $0) } ?? Sample.Tree())
+    case 6: self.next = .other(c.pointee.other.map { Sample.Loop(cMessage: $0) } ?? Sample.Loop())
+    default: self.next = nil
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
-    (c.pointee.name.data, c.pointee.name.len) = arena.copy(name)
-    if let member = left {
-      c.pointee.left = stored(member, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
-    }
-    c.pointee.n_children = children.count
-    c.pointee.children = copiedList(children, arena) {
-      stored($0, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
-    }
-    c.pointee.n_named = named.count
-    c.pointee.named = copiedList(named, arena) {
-      let entry = arena.allocateMessage(Self.namedEntryInfo)
-        .assumingMemoryBound(to: Oneshot__Sample__V1__Tree__NamedEntry.self)
-      entry.pointee._key_case = .init(rawValue: 1)
-      (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
-      entry.pointee.value = stored($0.value, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
-      return entry
-    }
-    switch next {
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    switch self.next {
     case .same(let member):
-      c.pointee.next_case = .init(rawValue: 5)
-      c.pointee.same = stored(member, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(42)
     case .other(let member):
-      c.pointee.next_case = .init(rawValue: 6)
-      c.pointee.other = stored(member, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Loop.self)
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(50)
     case nil: break
     }
-    unknownFields.store(in: raw, arena: arena)
+    for (key, value) in self.named {
+      let entry = w.count
+      let mark = w.count
+      value.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
+      w.string(key)
+      w.tag(10)
+      w.length(since: entry)
+      w.tag(34)
+    }
+    for element in self.children.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(26)
+    }
+    if let member = self.left {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
+    }
+    if !self.name.isEmpty {
+      w.string(self.name)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1260,8 +1390,15 @@ extension Sample.Tree {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1279,17 +1416,19 @@ extension Sample.Loop {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Loop.self)
     if let member = c.pointee.tree {
-      tree = Sample.Tree(cMessage: member)
+      self.tree = Sample.Tree(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Loop.self)
-    if let member = tree {
-      c.pointee.tree = stored(member, arena).assumingMemoryBound(to: Oneshot__Sample__V1__Tree.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.tree {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1303,8 +1442,15 @@ extension Sample.Loop {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1327,46 +1473,62 @@ extension Sample.WellKnown {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__WellKnown.self)
     if let member = c.pointee.at {
-      at = GoogleProtobuf.Timestamp(cMessage: member)
+      self.at = GoogleProtobuf.Timestamp(cMessage: member)
     }
     if let member = c.pointee.length {
-      length = GoogleProtobuf.Duration(cMessage: member)
+      self.length = GoogleProtobuf.Duration(cMessage: member)
     }
     if let member = c.pointee.document {
-      document = GoogleProtobuf.Struct(cMessage: member)
+      self.document = GoogleProtobuf.Struct(cMessage: member)
     }
     if let member = c.pointee.value {
-      value = GoogleProtobuf.Value(cMessage: member)
+      self.value = GoogleProtobuf.Value(cMessage: member)
     }
     if let member = c.pointee.nullable {
-      nullable = GoogleProtobuf.StringValue(cMessage: member)
+      self.nullable = GoogleProtobuf.StringValue(cMessage: member)
     }
-    times = decodedList(c.pointee.n_times) { c.pointee.times[$0].map { GoogleProtobuf.Timestamp(cMessage: $0) } ?? GoogleProtobuf.Timestamp() }
-    unknownFields = UnknownFields(of: raw)
+    self.times = decodedList(c.pointee.n_times) { c.pointee.times[$0].map { GoogleProtobuf.Timestamp(cMessage: $0) } ?? GoogleProtobuf.Timestamp() }
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__WellKnown.self)
-    if let member = at {
-      c.pointee.at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    for element in self.times.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(50)
     }
-    if let member = length {
-      c.pointee.length = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Duration.self)
+    if let member = self.nullable {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(42)
     }
-    if let member = document {
-      c.pointee.document = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Struct.self)
+    if let member = self.value {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(34)
     }
-    if let member = value {
-      c.pointee.value = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Value.self)
+    if let member = self.document {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(26)
     }
-    if let member = nullable {
-      c.pointee.nullable = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__StringValue.self)
+    if let member = self.length {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
     }
-    c.pointee.n_times = times.count
-    c.pointee.times = copiedList(times, arena) {
-      stored($0, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+    if let member = self.at {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1380,8 +1542,15 @@ extension Sample.WellKnown {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1412,59 +1581,87 @@ extension Sample.Names {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Names.self)
-    `default` = decodedString(c.pointee.field_default.data, c.pointee.field_default.len)
-    self_ = decodedString(c.pointee.field_self.data, c.pointee.field_self.len)
-    init_ = decodedString(c.pointee.field_init.data, c.pointee.field_init.len)
-    nItems = decodedString(c.pointee.field_n_items.data, c.pointee.field_n_items.len)
-    items = decodedList(c.pointee.n_items) { decodedString(c.pointee.items[$0].data, c.pointee.items[$0].len) }
-    base = decodedString(c.pointee.field_base.data, c.pointee.field_base.len)
-    `class` = c.pointee.field_class
+    self.`default` = decodedString(c.pointee.field_default.data, c.pointee.field_default.len)
+    self.self_ = decodedString(c.pointee.field_self.data, c.pointee.field_self.len)
+    self.init_ = decodedString(c.pointee.field_init.data, c.pointee.field_init.len)
+    self.nItems = decodedString(c.pointee.field_n_items.data, c.pointee.field_n_items.len)
+    self.items = decodedList(c.pointee.n_items) { decodedString(c.pointee.items[$0].data, c.pointee.items[$0].len) }
+    self.base = decodedString(c.pointee.field_base.data, c.pointee.field_base.len)
+    self.`class` = c.pointee.field_class
     if c.pointee._switch_case.rawValue == 8 {
-      `switch` = c.pointee.field_switch != 0
+      self.`switch` = c.pointee.field_switch != 0
     }
-    unknownFields_ = decodedString(c.pointee.unknown_fields.data, c.pointee.unknown_fields.len)
-    description = decodedString(c.pointee.description.data, c.pointee.description.len)
-    camelName = decodedString(c.pointee.camelname.data, c.pointee.camelname.len)
-    nestedKind = Sample.Names.Kind(rawValue: c.pointee.nested_kind)
+    self.unknownFields_ = decodedString(c.pointee.unknown_fields.data, c.pointee.unknown_fields.len)
+    self.description = decodedString(c.pointee.description.data, c.pointee.description.len)
+    self.camelName = decodedString(c.pointee.camelname.data, c.pointee.camelname.len)
+    self.nestedKind = Sample.Names.Kind(rawValue: c.pointee.nested_kind)
     switch c.pointee.kind_case.rawValue {
-    case 12: kind = .`import`(decodedString(c.pointee.import.data, c.pointee.import.len))
-    case 13: kind = .isSet(decodedString(c.pointee.is_set.data, c.pointee.is_set.len))
-    default: kind = nil
+    case 12: self.kind = .`import`(decodedString(c.pointee.import.data, c.pointee.import.len))
+    case 13: self.kind = .isSet(decodedString(c.pointee.is_set.data, c.pointee.is_set.len))
+    default: self.kind = nil
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Names.self)
-    (c.pointee.field_default.data, c.pointee.field_default.len) = arena.copy(`default`)
-    (c.pointee.field_self.data, c.pointee.field_self.len) = arena.copy(self_)
-    (c.pointee.field_init.data, c.pointee.field_init.len) = arena.copy(init_)
-    (c.pointee.field_n_items.data, c.pointee.field_n_items.len) = arena.copy(nItems)
-    c.pointee.n_items = items.count
-    c.pointee.items = copiedList(items, arena) {
-      let (data, count) = arena.copy($0)
-      return ProtobufCBinaryData(len: count, data: data)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.nestedKind.rawValue != 0 {
+      w.int32(self.nestedKind.rawValue)
+      w.tag(112)
     }
-    (c.pointee.field_base.data, c.pointee.field_base.len) = arena.copy(base)
-    c.pointee.field_class = `class`
-    if let member = `switch` {
-      c.pointee._switch_case = .init(rawValue: 8)
-      c.pointee.field_switch = member ? 1 : 0
-    }
-    (c.pointee.unknown_fields.data, c.pointee.unknown_fields.len) = arena.copy(unknownFields_)
-    (c.pointee.description.data, c.pointee.description.len) = arena.copy(description)
-    (c.pointee.camelname.data, c.pointee.camelname.len) = arena.copy(camelName)
-    c.pointee.nested_kind = nestedKind.rawValue
-    switch kind {
+    switch self.kind {
     case .`import`(let member):
-      c.pointee.kind_case = .init(rawValue: 12)
-      (c.pointee.import.data, c.pointee.import.len) = arena.copy(member)
+      w.string(member)
+      w.tag(98)
     case .isSet(let member):
-      c.pointee.kind_case = .init(rawValue: 13)
-      (c.pointee.is_set.data, c.pointee.is_set.len) = arena.copy(member)
+      w.string(member)
+      w.tag(106)
     case nil: break
     }
-    unknownFields.store(in: raw, arena: arena)
+    if !self.camelName.isEmpty {
+      w.string(self.camelName)
+      w.tag(90)
+    }
+    if !self.description.isEmpty {
+      w.string(self.description)
+      w.tag(82)
+    }
+    if !self.unknownFields_.isEmpty {
+      w.string(self.unknownFields_)
+      w.tag(74)
+    }
+    if let member = self.`switch` {
+      w.bool(member)
+      w.tag(64)
+    }
+    if self.`class` != 0 {
+      w.int32(self.`class`)
+      w.tag(56)
+    }
+    if !self.base.isEmpty {
+      w.string(self.base)
+      w.tag(50)
+    }
+    for element in self.items.reversed() {
+      w.string(element)
+      w.tag(42)
+    }
+    if !self.nItems.isEmpty {
+      w.string(self.nItems)
+      w.tag(34)
+    }
+    if !self.init_.isEmpty {
+      w.string(self.init_)
+      w.tag(26)
+    }
+    if !self.self_.isEmpty {
+      w.string(self.self_)
+      w.tag(18)
+    }
+    if !self.`default`.isEmpty {
+      w.string(self.`default`)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1478,8 +1675,15 @@ extension Sample.Names {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1500,27 +1704,38 @@ extension Sample.Options {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Options.self)
-    inputUrl = decodedString(c.pointee.input_url.data, c.pointee.input_url.len)
-    credits = c.pointee.credits
-    password = decodedString(c.pointee.password.data, c.pointee.password.len)
+    self.inputUrl = decodedString(c.pointee.input_url.data, c.pointee.input_url.len)
+    self.credits = c.pointee.credits
+    self.password = decodedString(c.pointee.password.data, c.pointee.password.len)
     if c.pointee._balance_case.rawValue == 4 {
-      balance = c.pointee.balance
+      self.balance = c.pointee.balance
     }
-    renamed = decodedString(c.pointee.renamed.data, c.pointee.renamed.len)
-    unknownFields = UnknownFields(of: raw)
+    self.renamed = decodedString(c.pointee.renamed.data, c.pointee.renamed.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Options.self)
-    (c.pointee.input_url.data, c.pointee.input_url.len) = arena.copy(inputUrl)
-    c.pointee.credits = credits
-    (c.pointee.password.data, c.pointee.password.len) = arena.copy(password)
-    if let member = balance {
-      c.pointee._balance_case = .init(rawValue: 4)
-      c.pointee.balance = member
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.renamed.isEmpty {
+      w.string(self.renamed)
+      w.tag(42)
     }
-    (c.pointee.renamed.data, c.pointee.renamed.len) = arena.copy(renamed)
-    unknownFields.store(in: raw, arena: arena)
+    if let member = self.balance {
+      w.int32(member)
+      w.tag(32)
+    }
+    if !self.password.isEmpty {
+      w.string(self.password)
+      w.tag(26)
+    }
+    if self.credits != 0 {
+      w.int32(self.credits)
+      w.tag(16)
+    }
+    if !self.inputUrl.isEmpty {
+      w.string(self.inputUrl)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1534,8 +1749,15 @@ extension Sample.Options {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1552,14 +1774,16 @@ extension Sample.Narrow {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Narrow.self)
-    stringValue = decodedString(c.pointee.string_value.data, c.pointee.string_value.len)
-    unknownFields = UnknownFields(of: raw)
+    self.stringValue = decodedString(c.pointee.string_value.data, c.pointee.string_value.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__Narrow.self)
-    (c.pointee.string_value.data, c.pointee.string_value.len) = arena.copy(stringValue)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.stringValue.isEmpty {
+      w.string(self.stringValue)
+      w.tag(74)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1573,8 +1797,15 @@ extension Sample.Narrow {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -1612,62 +1843,89 @@ extension Sample.BenchJob {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__BenchJob.self)
-    id = decodedString(c.pointee.id.data, c.pointee.id.len)
-    userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
-    jobType = decodedString(c.pointee.job_type.data, c.pointee.job_type.len)
-    status = Sample.Color(rawValue: c.pointee.status)
-    progress = c.pointee.progress
-    tags = decodedList(c.pointee.n_tags) { decodedString(c.pointee.tags[$0].data, c.pointee.tags[$0].len) }
-    labels = decodedMap(c.pointee.n_labels) {
+    self.id = decodedString(c.pointee.id.data, c.pointee.id.len)
+    self.userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
+    self.jobType = decodedString(c.pointee.job_type.data, c.pointee.job_type.len)
+    self.status = Sample.Color(rawValue: c.pointee.status)
+    self.progress = c.pointee.progress
+    self.tags = decodedList(c.pointee.n_tags) { decodedString(c.pointee.tags[$0].data, c.pointee.tags[$0].len) }
+    self.labels = decodedMap(c.pointee.n_labels) {
       guard let entry = c.pointee.labels[$0] else { return nil }
       let key = decodedString(entry.pointee.key.data, entry.pointee.key.len)
       let value = decodedString(entry.pointee.value.data, entry.pointee.value.len)
       return (key, value)
     }
     if let member = c.pointee.created_at {
-      createdAt = GoogleProtobuf.Timestamp(cMessage: member)
+      self.createdAt = GoogleProtobuf.Timestamp(cMessage: member)
     }
     if let member = c.pointee.updated_at {
-      updatedAt = GoogleProtobuf.Timestamp(cMessage: member)
+      self.updatedAt = GoogleProtobuf.Timestamp(cMessage: member)
     }
-    creditsCost = c.pointee.credits_cost
-    resultUrl = decodedString(c.pointee.result_url.data, c.pointee.result_url.len)
-    watermark = c.pointee.watermark != 0
-    unknownFields = UnknownFields(of: raw)
+    self.creditsCost = c.pointee.credits_cost
+    self.resultUrl = decodedString(c.pointee.result_url.data, c.pointee.result_url.len)
+    self.watermark = c.pointee.watermark != 0
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Oneshot__Sample__V1__BenchJob.self)
-    (c.pointee.id.data, c.pointee.id.len) = arena.copy(id)
-    (c.pointee.user_id.data, c.pointee.user_id.len) = arena.copy(userId)
-    (c.pointee.job_type.data, c.pointee.job_type.len) = arena.copy(jobType)
-    c.pointee.status = status.rawValue
-    c.pointee.progress = progress
-    c.pointee.n_tags = tags.count
-    c.pointee.tags = copiedList(tags, arena) {
-      let (data, count) = arena.copy($0)
-      return ProtobufCBinaryData(len: count, data: data)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.watermark {
+      w.bool(self.watermark)
+      w.tag(96)
     }
-    c.pointee.n_labels = labels.count
-    c.pointee.labels = copiedList(labels, arena) {
-      let entry = arena.allocateMessage(Self.labelsEntryInfo)
-        .assumingMemoryBound(to: Oneshot__Sample__V1__BenchJob__LabelsEntry.self)
-      entry.pointee._key_case = .init(rawValue: 1)
-      (entry.pointee.key.data, entry.pointee.key.len) = arena.copy($0.key)
-      entry.pointee._value_case = .init(rawValue: 2)
-      (entry.pointee.value.data, entry.pointee.value.len) = arena.copy($0.value)
-      return entry
+    if !self.resultUrl.isEmpty {
+      w.string(self.resultUrl)
+      w.tag(90)
     }
-    if let member = createdAt {
-      c.pointee.created_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+    if self.creditsCost != 0 {
+      w.int64(self.creditsCost)
+      w.tag(80)
     }
-    if let member = updatedAt {
-      c.pointee.updated_at = stored(member, arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self)
+    if let member = self.updatedAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(74)
     }
-    c.pointee.credits_cost = creditsCost
-    (c.pointee.result_url.data, c.pointee.result_url.len) = arena.copy(resultUrl)
-    c.pointee.watermark = watermark ? 1 : 0
-    unknownFields.store(in: raw, arena: arena)
+    if let member = self.createdAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(66)
+    }
+    for (key, value) in self.labels {
+      let entry = w.count
+      w.string(value)
+      w.tag(18)
+      w.string(key)
+      w.tag(10)
+      w.length(since: entry)
+      w.tag(58)
+    }
+    for element in self.tags.reversed() {
+      w.string(element)
+      w.tag(50)
+    }
+    if self.progress != 0 {
+      w.int32(self.progress)
+      w.tag(40)
+    }
+    if self.status.rawValue != 0 {
+      w.int32(self.status.rawValue)
+      w.tag(32)
+    }
+    if !self.jobType.isEmpty {
+      w.string(self.jobType)
+      w.tag(26)
+    }
+    if !self.userId.isEmpty {
+      w.string(self.userId)
+      w.tag(18)
+    }
+    if !self.id.isEmpty {
+      w.string(self.id)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -1681,7 +1939,14 @@ extension Sample.BenchJob {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }

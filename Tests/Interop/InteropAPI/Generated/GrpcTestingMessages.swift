@@ -345,14 +345,16 @@ extension GrpcTesting.BoolValue {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Testing__BoolValue.self)
-    value = c.pointee.value != 0
-    unknownFields = UnknownFields(of: raw)
+    self.value = c.pointee.value != 0
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Testing__BoolValue.self)
-    c.pointee.value = value ? 1 : 0
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.value {
+      w.bool(self.value)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -366,8 +368,15 @@ extension GrpcTesting.BoolValue {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -385,16 +394,21 @@ extension GrpcTesting.Payload {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Testing__Payload.self)
-    type = GrpcTesting.PayloadType(rawValue: c.pointee.type)
-    body = decodedBytes(c.pointee.body.data, c.pointee.body.len)
-    unknownFields = UnknownFields(of: raw)
+    self.type = GrpcTesting.PayloadType(rawValue: c.pointee.type)
+    self.body = decodedBytes(c.pointee.body.data, c.pointee.body.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Testing__Payload.self)
-    c.pointee.type = type.rawValue
-    (c.pointee.body.data, c.pointee.body.len) = arena.copy(body)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.body.isEmpty {
+      w.bytes(self.body)
+      w.tag(18)
+    }
+    if self.type.rawValue != 0 {
+      w.int32(self.type.rawValue)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -408,8 +422,15 @@ extension GrpcTesting.Payload {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -427,16 +448,21 @@ extension GrpcTesting.EchoStatus {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Testing__EchoStatus.self)
-    code = c.pointee.code
-    message = decodedString(c.pointee.message.data, c.pointee.message.len)
-    unknownFields = UnknownFields(of: raw)
+    self.code = c.pointee.code
+    self.message = decodedString(c.pointee.message.data, c.pointee.message.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Testing__EchoStatus.self)
-    c.pointee.code = code
-    (c.pointee.message.data, c.pointee.message.len) = arena.copy(message)
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.message.isEmpty {
+      w.string(self.message)
+      w.tag(18)
+    }
+    if self.code != 0 {
+      w.int32(self.code)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -450,8 +476,15 @@ extension GrpcTesting.EchoStatus {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -477,48 +510,77 @@ extension GrpcTesting.SimpleRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Testing__SimpleRequest.self)
-    responseType = GrpcTesting.PayloadType(rawValue: c.pointee.response_type)
-    responseSize = c.pointee.response_size
+    self.responseType = GrpcTesting.PayloadType(rawValue: c.pointee.response_type)
+    self.responseSize = c.pointee.response_size
     if let member = c.pointee.payload {
-      payload = GrpcTesting.Payload(cMessage: member)
+      self.payload = GrpcTesting.Payload(cMessage: member)
     }
-    fillUsername = c.pointee.fill_username != 0
-    fillOauthScope = c.pointee.fill_oauth_scope != 0
+    self.fillUsername = c.pointee.fill_username != 0
+    self.fillOauthScope = c.pointee.fill_oauth_scope != 0
     if let member = c.pointee.response_compressed {
-      responseCompressed = GrpcTesting.BoolValue(cMessage: member)
+      self.responseCompressed = GrpcTesting.BoolValue(cMessage: member)
     }
     if let member = c.pointee.response_status {
-      responseStatus = GrpcTesting.EchoStatus(cMessage: member)
+      self.responseStatus = GrpcTesting.EchoStatus(cMessage: member)
     }
     if let member = c.pointee.expect_compressed {
-      expectCompressed = GrpcTesting.BoolValue(cMessage: member)
+      self.expectCompressed = GrpcTesting.BoolValue(cMessage: member)
     }
-    fillServerId = c.pointee.fill_server_id != 0
-    fillGrpclbRouteType = c.pointee.fill_grpclb_route_type != 0
-    unknownFields = UnknownFields(of: raw)
+    self.fillServerId = c.pointee.fill_server_id != 0
+    self.fillGrpclbRouteType = c.pointee.fill_grpclb_route_type != 0
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Testing__SimpleRequest.self)
-    c.pointee.response_type = responseType.rawValue
-    c.pointee.response_size = responseSize
-    if let member = payload {
-      c.pointee.payload = stored(member, arena).assumingMemoryBound(to: Grpc__Testing__Payload.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.fillGrpclbRouteType {
+      w.bool(self.fillGrpclbRouteType)
+      w.tag(80)
     }
-    c.pointee.fill_username = fillUsername ? 1 : 0
-    c.pointee.fill_oauth_scope = fillOauthScope ? 1 : 0
-    if let member = responseCompressed {
-      c.pointee.response_compressed = stored(member, arena).assumingMemoryBound(to: Grpc__Testing__BoolValue.self)
+    if self.fillServerId {
+      w.bool(self.fillServerId)
+      w.tag(72)
     }
-    if let member = responseStatus {
-      c.pointee.response_status = stored(member, arena).assumingMemoryBound(to: Grpc__Testing__EchoStatus.self)
+    if let member = self.expectCompressed {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(66)
     }
-    if let member = expectCompressed {
-      c.pointee.expect_compressed = stored(member, arena).assumingMemoryBound(to: Grpc__Testing__BoolValue.self)
+    if let member = self.responseStatus {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(58)
     }
-    c.pointee.fill_server_id = fillServerId ? 1 : 0
-    c.pointee.fill_grpclb_route_type = fillGrpclbRouteType ? 1 : 0
-    unknownFields.store(in: raw, arena: arena)
+    if let member = self.responseCompressed {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(50)
+    }
+    if self.fillOauthScope {
+      w.bool(self.fillOauthScope)
+      w.tag(40)
+    }
+    if self.fillUsername {
+      w.bool(self.fillUsername)
+      w.tag(32)
+    }
+    if let member = self.payload {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(26)
+    }
+    if self.responseSize != 0 {
+      w.int32(self.responseSize)
+      w.tag(16)
+    }
+    if self.responseType.rawValue != 0 {
+      w.int32(self.responseType.rawValue)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -532,8 +594,15 @@ extension GrpcTesting.SimpleRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -556,27 +625,44 @@ extension GrpcTesting.SimpleResponse {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Testing__SimpleResponse.self)
     if let member = c.pointee.payload {
-      payload = GrpcTesting.Payload(cMessage: member)
+      self.payload = GrpcTesting.Payload(cMessage: member)
     }
-    username = decodedString(c.pointee.username.data, c.pointee.username.len)
-    oauthScope = decodedString(c.pointee.oauth_scope.data, c.pointee.oauth_scope.len)
-    serverId = decodedString(c.pointee.server_id.data, c.pointee.server_id.len)
-    grpclbRouteType = GrpcTesting.GrpclbRouteType(rawValue: c.pointee.grpclb_route_type)
-    hostname = decodedString(c.pointee.hostname.data, c.pointee.hostname.len)
-    unknownFields = UnknownFields(of: raw)
+    self.username = decodedString(c.pointee.username.data, c.pointee.username.len)
+    self.oauthScope = decodedString(c.pointee.oauth_scope.data, c.pointee.oauth_scope.len)
+    self.serverId = decodedString(c.pointee.server_id.data, c.pointee.server_id.len)
+    self.grpclbRouteType = GrpcTesting.GrpclbRouteType(rawValue: c.pointee.grpclb_route_type)
+    self.hostname = decodedString(c.pointee.hostname.data, c.pointee.hostname.len)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Testing__SimpleResponse.self)
-    if let member = payload {
-      c.pointee.payload = stored(member, arena).assumingMemoryBound(to: Grpc__Testing__Payload.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.hostname.isEmpty {
+      w.string(self.hostname)
+      w.tag(50)
     }
-    (c.pointee.username.data, c.pointee.username.len) = arena.copy(username)
-    (c.pointee.oauth_scope.data, c.pointee.oauth_scope.len) = arena.copy(oauthScope)
-    (c.pointee.server_id.data, c.pointee.server_id.len) = arena.copy(serverId)
-    c.pointee.grpclb_route_type = grpclbRouteType.rawValue
-    (c.pointee.hostname.data, c.pointee.hostname.len) = arena.copy(hostname)
-    unknownFields.store(in: raw, arena: arena)
+    if self.grpclbRouteType.rawValue != 0 {
+      w.int32(self.grpclbRouteType.rawValue)
+      w.tag(40)
+    }
+    if !self.serverId.isEmpty {
+      w.string(self.serverId)
+      w.tag(34)
+    }
+    if !self.oauthScope.isEmpty {
+      w.string(self.oauthScope)
+      w.tag(26)
+    }
+    if !self.username.isEmpty {
+      w.string(self.username)
+      w.tag(18)
+    }
+    if let member = self.payload {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -590,8 +676,15 @@ extension GrpcTesting.SimpleResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -610,23 +703,28 @@ extension GrpcTesting.StreamingInputCallRequest {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Testing__StreamingInputCallRequest.self)
     if let member = c.pointee.payload {
-      payload = GrpcTesting.Payload(cMessage: member)
+      self.payload = GrpcTesting.Payload(cMessage: member)
     }
     if let member = c.pointee.expect_compressed {
-      expectCompressed = GrpcTesting.BoolValue(cMessage: member)
+      self.expectCompressed = GrpcTesting.BoolValue(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Testing__StreamingInputCallRequest.self)
-    if let member = payload {
-      c.pointee.payload = stored(member, arena).assumingMemoryBound(to: Grpc__Testing__Payload.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.expectCompressed {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
     }
-    if let member = expectCompressed {
-      c.pointee.expect_compressed = stored(member, arena).assumingMemoryBound(to: Grpc__Testing__BoolValue.self)
+    if let member = self.payload {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -640,8 +738,15 @@ extension GrpcTesting.StreamingInputCallRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -658,14 +763,16 @@ extension GrpcTesting.StreamingInputCallResponse {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Testing__StreamingInputCallResponse.self)
-    aggregatedPayloadSize = c.pointee.aggregated_payload_size
-    unknownFields = UnknownFields(of: raw)
+    self.aggregatedPayloadSize = c.pointee.aggregated_payload_size
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Testing__StreamingInputCallResponse.self)
-    c.pointee.aggregated_payload_size = aggregatedPayloadSize
-    unknownFields.store(in: raw, arena: arena)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.aggregatedPayloadSize != 0 {
+      w.int32(self.aggregatedPayloadSize)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -679,8 +786,15 @@ extension GrpcTesting.StreamingInputCallResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -699,22 +813,30 @@ extension GrpcTesting.ResponseParameters {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Testing__ResponseParameters.self)
-    size = c.pointee.size
-    intervalUs = c.pointee.interval_us
+    self.size = c.pointee.size
+    self.intervalUs = c.pointee.interval_us
     if let member = c.pointee.compressed {
-      compressed = GrpcTesting.BoolValue(cMessage: member)
+      self.compressed = GrpcTesting.BoolValue(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Testing__ResponseParameters.self)
-    c.pointee.size = size
-    c.pointee.interval_us = intervalUs
-    if let member = compressed {
-      c.pointee.compressed = stored(member, arena).assumingMemoryBound(to: Grpc__Testing__BoolValue.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.compressed {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(26)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if self.intervalUs != 0 {
+      w.int32(self.intervalUs)
+      w.tag(16)
+    }
+    if self.size != 0 {
+      w.int32(self.size)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -728,8 +850,15 @@ extension GrpcTesting.ResponseParameters {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -749,31 +878,41 @@ extension GrpcTesting.StreamingOutputCallRequest {
 
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Testing__StreamingOutputCallRequest.self)
-    responseType = GrpcTesting.PayloadType(rawValue: c.pointee.response_type)
-    responseParameters = decodedList(c.pointee.n_response_parameters) { c.pointee.response_parameters[$0].map { GrpcTesting.ResponseParameters(cMessage: $0) } ?? GrpcTesting.ResponseParameters() }
+    self.responseType = GrpcTesting.PayloadType(rawValue: c.pointee.response_type)
+    self.responseParameters = decodedList(c.pointee.n_response_parameters) { c.pointee.response_parameters[$0].map { GrpcTesting.ResponseParameters(cMessage: $0) } ?? GrpcTesting.ResponseParameters() }
     if let member = c.pointee.payload {
-      payload = GrpcTesting.Payload(cMessage: member)
+      self.payload = GrpcTesting.Payload(cMessage: member)
     }
     if let member = c.pointee.response_status {
-      responseStatus = GrpcTesting.EchoStatus(cMessage: member)
+      self.responseStatus = GrpcTesting.EchoStatus(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Testing__StreamingOutputCallRequest.self)
-    c.pointee.response_type = responseType.rawValue
-    c.pointee.n_response_parameters = responseParameters.count
-    c.pointee.response_parameters = copiedList(responseParameters, arena) {
-      stored($0, arena).assumingMemoryBound(to: Grpc__Testing__ResponseParameters.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.responseStatus {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(58)
     }
-    if let member = payload {
-      c.pointee.payload = stored(member, arena).assumingMemoryBound(to: Grpc__Testing__Payload.self)
+    if let member = self.payload {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(26)
     }
-    if let member = responseStatus {
-      c.pointee.response_status = stored(member, arena).assumingMemoryBound(to: Grpc__Testing__EchoStatus.self)
+    for element in self.responseParameters.reversed() {
+      let mark = w.count
+      element.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
     }
-    unknownFields.store(in: raw, arena: arena)
+    if self.responseType.rawValue != 0 {
+      w.int32(self.responseType.rawValue)
+      w.tag(8)
+    }
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -787,8 +926,15 @@ extension GrpcTesting.StreamingOutputCallRequest {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }
 
@@ -806,17 +952,19 @@ extension GrpcTesting.StreamingOutputCallResponse {
   package init(cMessage raw: UnsafeRawPointer) {
     let c = raw.assumingMemoryBound(to: Grpc__Testing__StreamingOutputCallResponse.self)
     if let member = c.pointee.payload {
-      payload = GrpcTesting.Payload(cMessage: member)
+      self.payload = GrpcTesting.Payload(cMessage: member)
     }
-    unknownFields = UnknownFields(of: raw)
+    self.unknownFields = UnknownFields(of: raw)
   }
 
-  package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {
-    let c = raw.assumingMemoryBound(to: Grpc__Testing__StreamingOutputCallResponse.self)
-    if let member = payload {
-      c.pointee.payload = stored(member, arena).assumingMemoryBound(to: Grpc__Testing__Payload.self)
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.payload {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
     }
-    unknownFields.store(in: raw, arena: arena)
   }
 
   package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
@@ -830,7 +978,14 @@ extension GrpcTesting.StreamingOutputCallResponse {
   }
 
   package func encoded(reserving prefix: Int) -> [UInt8] {
-    let arena = Arena()
-    return arena.pack(stored(self, arena), reserving: prefix)
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
   }
 }

@@ -11,7 +11,7 @@ struct EnumWriter {
   /// `JOB_STATE_PENDING` → `pending`.
   static func caseName(_ value: EnumValueDescriptor) -> String {
     let short = Names.withoutPrefix(value.name, of: value.enumType.name)
-    return Names.escaped(Names.lowerCamel(short.lowercased()))
+    return Names.enumCase(Names.lowerCamel(short.lowercased()))
   }
 
   /// The first value with the same number, when it is another one.

@@ -69,41 +69,66 @@ enum ValueKind {
     }
   }
 
-  /// A statement that puts a Swift value into a C place.
-  func assignment(_ c: String, _ value: String) -> String {
+  /// Whether a value without presence is written: it is not the default.
+  func isSet(_ value: String) -> String {
     switch self {
-    case .number: "\(c) = \(value)"
-    case .float: "\(c) = \(value).bitPattern"
-    case .bool: "\(c) = \(value) ? 1 : 0"
-    case .string, .bytes: "(\(c).data, \(c).len) = arena.copy(\(value))"
-    case .enumeration: "\(c) = \(value).rawValue"
-    case .message(let type):
-      "\(c) = stored(\(value), arena).assumingMemoryBound(to: \(CNames.structure(type.fullName)).self)"
+    case .number: "\(value) != 0"
+    // By its bits: a negative zero is written.
+    case .float: "\(value).bitPattern != 0"
+    case .bool: value
+    case .string, .bytes: "!\(value).isEmpty"
+    case .enumeration: "\(value).rawValue != 0"
+    case .message: "true"
     }
+  }
+}
+
+extension FieldDescriptor {
+  /// Number and wire type, as one number.
+  var tag: UInt32 {
+    let wireType: UInt32 =
+      switch type {
+      case .double, .fixed64, .sfixed64: 1
+      case .float, .fixed32, .sfixed32: 5
+      case .string, .bytes, .message, .group: 2
+      default: 0
+      }
+    return UInt32(number) << 3 | wireType
   }
 
-  /// The C list of a Swift list.
-  func list(_ value: String) -> String {
-    switch self {
-    case .number: "copiedNumbers(\(value), arena)"
-    case .float: "copiedList(\(value), arena) { $0.bitPattern }"
-    case .bool: "copiedList(\(value), arena) { $0 ? 1 : 0 }"
-    case .enumeration: "copiedList(\(value), arena) { $0.rawValue }"
-    case .string, .bytes:
-      """
-      copiedList(\(value), arena) {
-        let (data, count) = arena.copy($0)
-        return ProtobufCBinaryData(len: count, data: data)
-      }
-      """
-    case .message(let type):
-      """
-      copiedList(\(value), arena) {
-        stored($0, arena).assumingMemoryBound(to: \(CNames.structure(type.fullName)).self)
-      }
-      """
+  /// The tag of a list whose numbers are in one value.
+  var packedTag: UInt32 { UInt32(number) << 3 | 2 }
+
+  /// A statement that writes one value, without its tag.
+  func write(_ value: String) -> String {
+    switch type {
+    case .double, .float: "w.\(type == .double ? "fixed64" : "fixed32")(\(value).bitPattern)"
+    case .int32: "w.int32(\(value))"
+    case .int64: "w.int64(\(value))"
+    case .uint32: "w.uint32(\(value))"
+    case .uint64: "w.uint64(\(value))"
+    case .sint32: "w.sint32(\(value))"
+    case .sint64: "w.sint64(\(value))"
+    case .fixed32: "w.fixed32(\(value))"
+    case .fixed64: "w.fixed64(\(value))"
+    case .sfixed32: "w.fixed32(UInt32(bitPattern: \(value)))"
+    case .sfixed64: "w.fixed64(UInt64(bitPattern: \(value)))"
+    case .bool: "w.bool(\(value))"
+    case .string: "w.string(\(value))"
+    case .bytes: "w.bytes(\(value))"
+    case .enum: "w.int32(\(value).rawValue)"
+    case .message, .group: "\(value).write(to: &w)"
     }
   }
+}
+
+/// Key and value of a map.
+struct MapEntry {
+  let message: Descriptor
+  let key: ValueKind
+  let value: ValueKind
+  let keyField: FieldDescriptor
+  let valueField: FieldDescriptor
 }
 
 /// A field with its names.
@@ -112,20 +137,31 @@ struct FieldModel {
   let kind: ValueKind
   /// The property, in backticks when it is a keyword.
   let swift: String
+  /// The property inside the message's own methods, whose locals may have its name.
+  var own: String { "self.\(swift)" }
   /// The member of the C struct.
   let c: String
   /// Key and value of a map.
-  let entry: (message: Descriptor, key: ValueKind, value: ValueKind)?
+  let entry: MapEntry?
   /// The type contains itself by this field, so the value lies in a box.
   let isBoxed: Bool
 
   init(_ field: FieldDescriptor) throws {
     self.field = field
     kind = try ValueKind(field)
-    swift = Names.property(field.name)
+    let isMember = field.realContainingOneof != nil
+    let name = Names.property(field.name)
+    // A oneof is an Optional, whose own cases are these.
+    swift = isMember && ["none", "some"].contains(name) ? name + "_" : name
     c = CNames.field(field.name)
     if field.isMap, let (key, value) = field.messageType.mapKeyAndValue {
-      entry = (field.messageType, try ValueKind(key), try ValueKind(value))
+      entry = MapEntry(
+        message: field.messageType,
+        key: try ValueKind(key),
+        value: try ValueKind(value),
+        keyField: key,
+        valueField: value
+      )
     } else {
       entry = nil
     }

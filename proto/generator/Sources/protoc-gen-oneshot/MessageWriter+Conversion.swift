@@ -34,8 +34,15 @@ extension MessageWriter {
       text.line()
     }
     text.block("package func encoded(reserving prefix: Int) -> [UInt8]") { text in
-      text.line("let arena = Arena()")
-      text.line("return arena.pack(stored(self, arena), reserving: prefix)")
+      text.line("var w = WireWriter()")
+      text.line("self.write(to: &w)")
+      text.line("return w.bytes(reserving: prefix)")
+    }
+    text.line()
+    text.block("package func encode(appendingTo output: inout [UInt8])") { text in
+      text.line("var w = WireWriter()")
+      text.line("self.write(to: &w)")
+      text.line("w.append(to: &output)")
     }
   }
 
@@ -48,14 +55,14 @@ extension MessageWriter {
       }
       for field in plainFields { writeDecoding(of: field, to: &text) }
       for oneof in message.realOneofs { writeDecoding(of: oneof, to: &text) }
-      text.line("unknownFields = UnknownFields(of: raw)")
+      text.line("self.unknownFields = UnknownFields(of: raw)")
     }
   }
 
   private func writeDecoding(of field: FieldModel, to text: inout TextBuilder) {
     let c = "c.pointee.\(field.c)"
     if let entry = field.entry {
-      text.block("\(field.swift) = decodedMap(c.pointee.n_\(field.c))") { text in
+      text.block("\(field.own) = decodedMap(c.pointee.n_\(field.c))") { text in
         text.line("guard let entry = \(c)[$0] else { return nil }")
         text.line("let key = \(entry.key.decoded("entry.pointee.key"))")
         text.line("let value = \(entry.value.decoded("entry.pointee.value"))")
@@ -63,17 +70,17 @@ extension MessageWriter {
       }
     } else if field.field.isRepeated {
       let element = field.kind.decoded("\(c)[$0]")
-      text.line("\(field.swift) = decodedList(c.pointee.n_\(field.c)) { \(element) }")
+      text.line("\(field.own) = decodedList(c.pointee.n_\(field.c)) { \(element) }")
     } else if case .message(let type) = field.kind {
       text.line("if let member = \(c) {")
-      text.line("  \(field.swift) = \(Names.fullType(type))(cMessage: member)")
+      text.line("  \(field.own) = \(Names.fullType(type))(cMessage: member)")
       text.line("}")
     } else if field.isOptionalScalar {
       text.line("if c.pointee.\(caseMember(field)).rawValue == \(field.field.number) {")
-      text.line("  \(field.swift) = \(field.kind.decoded(c))")
+      text.line("  \(field.own) = \(field.kind.decoded(c))")
       text.line("}")
     } else {
-      text.line("\(field.swift) = \(field.kind.decoded(c))")
+      text.line("\(field.own) = \(field.kind.decoded(c))")
     }
   }
 
@@ -82,11 +89,11 @@ extension MessageWriter {
     text.line("switch c.pointee.\(oneof.name.lowercased())_case.rawValue {")
     for member in members(of: oneof) {
       text.line(
-        "case \(member.field.number): \(property) = "
+        "case \(member.field.number): self.\(property) = "
           + ".\(member.swift)(\(member.kind.decoded("c.pointee.\(member.c)")))"
       )
     }
-    text.line("default: \(property) = nil")
+    text.line("default: self.\(property) = nil")
     text.line("}")
   }
 
@@ -95,65 +102,89 @@ extension MessageWriter {
     (field.field.containingOneof?.name.lowercased() ?? "") + "_case"
   }
 
-  // MARK: To C
+  // MARK: To bytes
 
+  /// From the last field to the first: the writer works backwards.
   private func writeEncoding(to text: inout TextBuilder) {
-    text.line("package func store(in raw: UnsafeMutableRawPointer, arena: borrowing Arena) {")
-    text.indented { text in
-      if !fields.isEmpty {
-        text.line("let c = raw.assumingMemoryBound(to: \(cType).self)")
+    text.block("package func write(to w: inout WireWriter)") { text in
+      text.line("w.unknown(self.unknownFields)")
+      // A oneof stands where its last member stands.
+      var written: Set<String> = []
+      for field in fields.reversed() {
+        guard let oneof = field.field.realContainingOneof else {
+          writeEncoding(of: field, to: &text)
+          continue
+        }
+        if written.insert(oneof.name).inserted { writeEncoding(of: oneof, to: &text) }
       }
-      for field in plainFields { writeEncoding(of: field, to: &text) }
-      for oneof in message.realOneofs { writeEncoding(of: oneof, to: &text) }
-      text.line("unknownFields.store(in: raw, arena: arena)")
     }
-    text.line("}")
   }
 
   private func writeEncoding(of field: FieldModel, to text: inout TextBuilder) {
-    let c = "c.pointee.\(field.c)"
-    if field.entry != nil {
-      writeMapEncoding(of: field, to: &text)
+    if let entry = field.entry {
+      writeEncoding(ofMap: field, entry, to: &text)
     } else if field.field.isRepeated {
-      text.line("c.pointee.n_\(field.c) = \(field.swift).count")
-      text.lines("\(c) = \(field.kind.list(field.swift))")
+      writeEncoding(ofList: field, to: &text)
     } else if field.field.hasPresence {
-      text.block("if let member = \(field.swift)") { text in
-        if field.isOptionalScalar {
-          text.line("c.pointee.\(caseMember(field)) = .init(rawValue: \(field.field.number))")
-        }
-        text.line(field.kind.assignment(c, "member"))
+      text.block("if let member = \(field.own)") { text in
+        writeValue("member", field.field, to: &text)
       }
     } else {
-      text.line(field.kind.assignment(c, field.swift))
+      text.block("if \(field.kind.isSet(field.own))") { text in
+        writeValue(field.own, field.field, to: &text)
+      }
     }
   }
 
-  private func writeMapEncoding(of field: FieldModel, to text: inout TextBuilder) {
-    guard let entry = field.entry else { return }
-    let cEntry = CNames.structure(entry.message.fullName)
-    text.line("c.pointee.n_\(field.c) = \(field.swift).count")
-    text.block("c.pointee.\(field.c) = copiedList(\(field.swift), arena)") { text in
-      text.line("let entry = arena.allocateMessage(Self.\(entryInfo(entry.message)))")
-      text.line("  .assumingMemoryBound(to: \(cEntry).self)")
-      text.line("entry.pointee._key_case = .init(rawValue: 1)")
-      text.line(entry.key.assignment("entry.pointee.key", "$0.key"))
-      if !entry.value.isMessage { text.line("entry.pointee._value_case = .init(rawValue: 2)") }
-      text.line(entry.value.assignment("entry.pointee.value", "$0.value"))
-      text.line("return entry")
+  /// One value with its tag.
+  private func writeValue(
+    _ value: String,
+    _ field: FieldDescriptor,
+    mark: String = "mark",
+    to text: inout TextBuilder
+  ) {
+    if field.type == .message { text.line("let \(mark) = w.count") }
+    text.line(field.write(value))
+    if field.type == .message { text.line("w.length(since: \(mark))") }
+    text.line("w.tag(\(field.tag))")
+  }
+
+  private func writeEncoding(ofList field: FieldModel, to text: inout TextBuilder) {
+    let list = field.own
+    if field.field.isPacked {
+      text.block("if !\(list).isEmpty") { text in
+        text.line("let mark = w.count")
+        text.line("for element in \(list).reversed() { \(field.field.write("element")) }")
+        text.line("w.length(since: mark)")
+        text.line("w.tag(\(field.field.packedTag))")
+      }
+    } else {
+      text.block("for element in \(list).reversed()") { text in
+        writeValue("element", field.field, to: &text)
+      }
+    }
+  }
+
+  /// Key and value are written even at their defaults, as everywhere else.
+  private func writeEncoding(
+    ofMap field: FieldModel,
+    _ entry: MapEntry,
+    to text: inout TextBuilder
+  ) {
+    text.block("for (key, value) in \(field.own)") { text in
+      text.line("let entry = w.count")
+      writeValue("value", entry.valueField, to: &text)
+      writeValue("key", entry.keyField, to: &text)
+      text.line("w.length(since: entry)")
+      text.line("w.tag(\(field.field.tag))")
     }
   }
 
   private func writeEncoding(of oneof: OneofDescriptor, to text: inout TextBuilder) {
-    text.line("switch \(Names.property(oneof.name)) {")
+    text.line("switch self.\(Names.property(oneof.name)) {")
     for member in members(of: oneof) {
       text.line("case .\(member.swift)(let member):")
-      text.indented { text in
-        text.line(
-          "c.pointee.\(oneof.name.lowercased())_case = .init(rawValue: \(member.field.number))"
-        )
-        text.line(member.kind.assignment("c.pointee.\(member.c)", "member"))
-      }
+      text.indented { text in writeValue("member", member.field, to: &text) }
     }
     text.line("case nil: break")
     text.line("}")

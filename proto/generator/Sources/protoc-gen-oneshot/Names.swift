@@ -39,7 +39,17 @@ enum Names {
   /// A property's name; those of `ProtobufMessage` and of Swift itself get an underscore.
   static func property(_ field: String) -> String {
     let name = lowerCamel(field)
-    let taken = ["unknownFields", "hashValue", "self", "init", "encoded", "Type"]
+    let taken = [
+      "unknownFields", "hashValue", "self", "init", "encoded", "encode", "write", "Type",
+    ]
+    return taken.contains(name) ? name + "_" : escaped(name)
+  }
+
+  /// A case's name; what every enum has already gets an underscore.
+  static func enumCase(_ name: String) -> String {
+    let taken = [
+      "info", "rawValue", "hashValue", "shortName", "unrecognized", "init", "self", "none", "some",
+    ]
     return taken.contains(name) ? name + "_" : escaped(name)
   }
 
@@ -126,7 +136,8 @@ enum CNames {
   /// A field's name in the lowered schema and in the C struct.
   static func field(_ name: String) -> String {
     let lower = name.lowercased()
-    return reserved.contains(lower) || lower.hasPrefix("n_") ? "field_" + lower : lower
+    let isTaken = reserved.contains(lower) || lower.hasPrefix("n_") || lower.hasSuffix("_case")
+    return isTaken ? "field_" + lower : lower
   }
 
   /// The function that returns a message's descriptor.
