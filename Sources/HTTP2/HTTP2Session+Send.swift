@@ -32,6 +32,14 @@ extension HTTP2Session {
     return stream
   }
 
+  /// Whether the request of an open stream was handed to the connection; the library makes a stream
+  /// known to itself when it writes the head.
+  ///
+  /// Client only.
+  package func didSend(_ stream: HTTP2Stream) -> Bool {
+    nghttp2_session_find_stream(pointer, stream.id) != nil
+  }
+
   /// Answers a request.
   ///
   /// With `endStream` that is all; else data and the end follow by `send` and `finish`.

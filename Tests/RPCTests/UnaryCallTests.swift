@@ -267,7 +267,7 @@ import Testing
       serverName: "x",
       tls: nil
     )
-    configuration.initialBackoff = .milliseconds(5)
+    configuration.backoff.initial = .milliseconds(5)
     configuration.patience = .zero
     let channel = Channel(configuration, group: group)
     _ = try await channel.unary(echo, RPCFraming.frame([1]))

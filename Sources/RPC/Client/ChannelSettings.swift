@@ -8,6 +8,11 @@ struct ChannelSettings: Sendable {
   let serverName: String
   let limits: RPCLimits
   let transportLimits: TransportLimits
+  let backoff: ConnectionBackoff
+  /// Time for one attempt to connect, up to the peer's SETTINGS.
+  let connectTimeout: Duration
+  /// 0…1, for every jitter.
+  let random: @Sendable () -> Double
 
   private static let userAgent = "grpc-swift-oneshot/1.0"
 
@@ -16,7 +21,8 @@ struct ChannelSettings: Sendable {
   func requestHead(
     _ method: MethodDescriptor,
     _ options: CallOptions,
-    timeout: Duration
+    timeout: Duration,
+    previousAttempts: Int
   ) -> HeaderBlock {
     var head = HeaderBlock()
     head.reserve(fields: 12 + options.metadata.count, bytes: 512)
@@ -32,6 +38,9 @@ struct ChannelSettings: Sendable {
     }
     head.append("grpc-accept-encoding", Compression.accepted)
     head.append("user-agent", Self.userAgent)
+    if previousAttempts > 0 {
+      head.append("grpc-previous-rpc-attempts", String(previousAttempts))
+    }
     for (name, value) in options.metadata { head.append(name, value) }
     return head
   }

@@ -1,6 +1,16 @@
 internal import EventLoop
 internal import HTTP2
 
+/// How far a request came that has failed.
+enum CallProgress: Sendable {
+  /// It never left us.
+  case unsent
+  /// The peer's runtime refused it: REFUSED_STREAM, or above the last stream of a GOAWAY.
+  case refused
+  /// A handler may have seen it.
+  case sent
+}
+
 /// One call on a client's connection: what has come back so far.
 ///
 /// Continuations are resumed from inside the session: that only queues their tasks.
@@ -23,8 +33,8 @@ final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
   private(set) var wasCompressed = false
   private(set) var unconsumed = 0
   private(set) var outcome: Result<Void, ServiceError>?
-  /// Not processed by the peer: safe to send again whatever the method does.
-  private(set) var wasRefused = false
+  /// How far the request came.
+  private(set) var progress = CallProgress.sent
 
   var deadlineTimer: LoopTimer?
   /// Waits for the next message or the end.
@@ -93,6 +103,13 @@ final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
     writer = nil
   }
 
+  /// Ends the call with its connection; `wasSent`: the peer may know of the call.
+  func connectionDidClose(_ reason: String, wasSent: Bool) {
+    guard outcome == nil else { return }
+    if !wasSent { progress = .unsent }
+    end(.failure(.runtime(.unavailable, reason)))
+  }
+
   private func wake() {
     reader?.resume()
     reader = nil
@@ -148,7 +165,7 @@ final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
     guard outcome == nil else { return }
     switch code {
     case .refusedStream:
-      wasRefused = true
+      progress = .refused
       end(.failure(.runtime(.unavailable, "the peer refused the stream")))
     case .cancel: end(.failure(.runtime(.cancelled, "the peer cancelled the call")))
     case .enhanceYourCalm:

@@ -10,49 +10,47 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
   private let settings: ChannelSettings
   private var transport: Transport?
   private var session: HTTP2Session?
-  private var opening: CheckedContinuation<Result<Void, NetError>, Never>?
   private var calls: [ObjectIdentifier: ClientCall] = [:]
   private var unarmed: [ClientCall] = []
   private var isGoingAway = false
-  private let onGone: @Sendable (ClientConnection) -> Void
+  private var isReady = false
+  private let onEvent: @Sendable (ClientConnection, Event) -> Void
+
+  /// What its subchannel is told; on the loop.
+  enum Event: Sendable {
+    /// The peer's SETTINGS have come: calls can be sent.
+    case ready
+    /// The peer takes no new calls; those that run go on.
+    case goingAway
+    /// The last event; the text says why.
+    case closed(String)
+  }
 
   init(
     loop: EventLoop,
     settings: ChannelSettings,
-    onGone: @escaping @Sendable (ClientConnection) -> Void
+    onEvent: @escaping @Sendable (ClientConnection, Event) -> Void
   ) {
     self.loop = loop
     self.settings = settings
-    self.onGone = onGone
+    self.onEvent = onEvent
   }
-
-  /// Whether the peer has spoken: with TLS 1.3 a refused client learns of it only after the handshake.
-  private(set) var wasEstablished = false
 
   /// Calls that have not ended.
   var openCalls: Int { calls.count }
 
-  /// Whether a new call can be sent at once.
-  var isUsable: Bool { session != nil && !isGoingAway }
-
   /// Connects and, with TLS, authenticates the peer.
-  func open(_ address: SocketAddress) async -> Result<Void, NetError> {
-    await withCheckedContinuation { done in
-      opening = done
-      do throws(NetError) {
-        transport = try Transport.connect(
-          to: address,
-          on: loop,
-          tls: settings.tls,
-          serverName: settings.serverName,
-          limits: settings.transportLimits,
-          delegate: self
-        )
-      } catch {
-        opening = nil
-        done.resume(returning: .failure(error))
-      }
-    }
+  ///
+  /// - Throws: ``NetError`` when not even a socket can be made; no event follows then.
+  func open(_ address: SocketAddress) throws(NetError) {
+    transport = try Transport.connect(
+      to: address,
+      on: loop,
+      tls: settings.tls,
+      serverName: settings.serverName,
+      limits: settings.transportLimits,
+      delegate: self
+    )
   }
 
   /// Ends the connection; its calls fail.
@@ -91,12 +89,9 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
       session.onGoAway = { [self] _, _, _ in leave() }
       self.session = session
       transport.setNeedsFlush()
-      opening?.resume(returning: .success(()))
     } catch {
-      opening?.resume(returning: .failure(.unreachable("\(error)")))
       transport.close()
     }
-    opening = nil
   }
 
   private func receive(_ bytes: UnsafeRawBufferPointer) {
@@ -106,7 +101,10 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
     } catch {
       transport?.closeAfterFlush()
     }
-    if session.didReceiveSettings { wasEstablished = true }
+    if !isReady, session.didReceiveSettings {
+      isReady = true
+      onEvent(self, .ready)
+    }
     giveBackWindows()
     closeIfDone()
     transport?.setNeedsFlush()
@@ -125,21 +123,23 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
 
   private func closed(_ error: NetError?) {
     let reason = error.map { "\($0)" } ?? "the peer closed the connection"
-    opening?.resume(returning: .failure(error ?? .unreachable(reason)))
-    opening = nil
-    for call in calls.values { call.end(.failure(.runtime(.unavailable, reason))) }
+    for call in calls.values {
+      let wasSent = call.stream.map { session?.didSend($0) ?? true } ?? false
+      call.connectionDidClose(reason, wasSent: wasSent)
+    }
     calls = [:]
     session?.closeAllStreams(.cancel)
     session = nil
     transport = nil
-    onGone(self)
+    onEvent(self, .closed(reason))
   }
 
-  /// The peer takes no new calls here: its channel needs another connection.
-  private func leave() {
+  /// Takes no new calls: it closes when those that run have ended.
+  func leave() {
     guard !isGoingAway else { return }
     isGoingAway = true
-    onGone(self)
+    onEvent(self, .goingAway)
+    if session == nil { transport?.close() } else { closeIfDone() }
   }
 
   /// After a GOAWAY the connection lives as long as its calls.
@@ -151,55 +151,68 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
   // MARK: Calls
 
   /// Sends the head of a call, and for a unary call everything.
+  ///
+  /// `onlyMessage` is the sealed frame of a unary call, `previousAttempts` the number of attempts that
+  /// the peer may have seen. False when the connection takes no calls any more; nothing was sent then.
   func start(
+    _ call: ClientCall,
     _ method: MethodDescriptor,
     _ options: CallOptions,
-    deadline: ContinuousClock.Instant,
-    onlyMessage: [UInt8]?
-  ) throws(ServiceError) -> ClientCall {
-    guard let session, !isGoingAway else { throw .runtime(.unavailable, "not connected") }
-    let timeout = ContinuousClock.now.duration(to: deadline)
-    guard timeout > .zero else { throw .runtime(.deadlineExceeded, "no time left for the call") }
-    let call = ClientCall(
-      deadline: deadline,
-      compression: options.compression,
-      limits: settings.limits
+    onlyMessage: [UInt8]?,
+    previousAttempts: Int = 0
+  ) -> Bool {
+    guard let session, !isGoingAway else { return false }
+    let head = settings.requestHead(
+      method,
+      options,
+      timeout: ContinuousClock.now.duration(to: call.deadline),
+      previousAttempts: previousAttempts
     )
-    let head = settings.requestHead(method, options, timeout: timeout)
     do {
       let stream = try session.submitRequest(head, endStream: false, handler: call)
       call.stream = stream
-      if var frame = onlyMessage {
-        Compression.seal(&frame, with: options.compression)
-        session.send(stream, frame)
+      if let onlyMessage {
+        session.send(stream, onlyMessage)
         session.finish(stream)
       }
     } catch {
-      throw .runtime(.unavailable, "\(error)")
+      // Out of stream identifiers, or going away.
+      leave()
+      return false
     }
     calls[ObjectIdentifier(call)] = call
     if unarmed.isEmpty { loop.enqueueFlush(self) }
     unarmed.append(call)
     transport?.setNeedsFlush()
-    return call
+    return true
   }
 
-  /// Runs a unary call to its end.
-  func unary(_ call: ClientCall) async throws(ServiceError) -> RPCReply {
+  /// Returns when the call has ended.
+  func waitForEnd(of call: ClientCall) async {
     while !call.isEnded {
       await withCheckedContinuation { call.wait($0) { _ in false } }
     }
+  }
+
+  /// Takes what a unary call has brought; the call has ended.
+  func takeReply(_ call: ClientCall) -> Result<RPCReply, ServiceError> {
     forget(call)
-    if case .failure(let error) = call.outcome { throw error }
-    guard call.waitingMessages == 1, let message = try call.takeMessage() else {
-      throw .runtime(.internalError, "a unary reply has exactly one message")
+    if case .failure(let error) = call.outcome { return .failure(error) }
+    do throws(ServiceError) {
+      guard call.waitingMessages == 1, let message = try call.takeMessage() else {
+        throw .runtime(.internalError, "a unary reply has exactly one message")
+      }
+      return .success(
+        RPCReply(
+          message: message,
+          wasCompressed: call.wasCompressed,
+          headers: Metadata(call.headers ?? [:]),
+          trailers: Metadata(call.trailers ?? [:])
+        )
+      )
+    } catch {
+      return .failure(error)
     }
-    return RPCReply(
-      message: message,
-      wasCompressed: call.wasCompressed,
-      headers: Metadata(call.headers ?? [:]),
-      trailers: Metadata(call.trailers ?? [:])
-    )
   }
 
   /// The next message of a streaming call, nil after the last.
@@ -248,18 +261,12 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
     return Metadata(headers)
   }
 
-  /// Sends one message; waits while the peer is slow.
-  func send(
-    _ frame: [UInt8],
-    on call: ClientCall,
-    compress: Bool
-  ) async throws(ServiceError) {
+  /// Sends one sealed frame; waits while the peer is slow.
+  func send(_ frame: [UInt8], on call: ClientCall) async throws(ServiceError) {
     guard let session, let stream = call.stream, !call.isEnded else {
       if case .failure(let error) = call.outcome { throw error }
       throw .runtime(.cancelled, "the call has ended")
     }
-    var frame = frame
-    Compression.seal(&frame, with: compress ? call.compression : nil)
     let hasRoom = session.send(stream, frame)
     transport?.setNeedsFlush()
     guard !hasRoom else { return }

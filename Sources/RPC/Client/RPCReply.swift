@@ -21,8 +21,9 @@ package struct RawClientStream: AsyncSequence, Sendable {
   /// Sends one unsealed frame; waits while the peer is slow.
   ///
   /// With `compress` false it goes as it is, whatever ``CallOptions/compression`` says.
-  package func send(_ frame: [UInt8], compress: Bool = true) async throws(ServiceError) {
-    try await connection.send(frame, on: call, compress: compress)
+  package func send(_ frame: consuming [UInt8], compress: Bool = true) async throws(ServiceError) {
+    Compression.seal(&frame, with: compress ? call.compression : nil)
+    try await connection.send(frame, on: call)
   }
 
   /// Whether the message that was read last came compressed: for tests and debugging.

@@ -1,162 +1,153 @@
 internal import EventLoop
-internal import Net
 
-/// Keeps one connection to one endpoint of a channel.
+/// Keeps at most one connection to one address, and tells the policy's driver how it stands.
 ///
-///     idle → connecting → ready → connecting (lost, or told to go away)
-///               └→ backing off → connecting
+///     idle → connecting → ready → idle (lost, or told to go away)
+///               └→ transient failure (backing off) → idle
 ///
-/// It connects on first use, and again at once when a connection that stood is lost.
+/// `ready` means that the peer's SETTINGS have come: with TLS 1.3 a client whose certificate is refused
+/// learns of it only after the handshake. Attempts start at least one backoff apart, also when each
+/// of them succeeds for a moment.
 actor Subchannel {
-  private enum State {
-    case idle
-    case connecting
-    case ready(ClientConnection)
-    case backingOff(String)
+  /// What the driver is told; always on the loop.
+  enum Event: Sendable {
+    case changed(ConnectivityState, ClientConnection?)
+    /// Shut down, and the last connection has closed.
+    case drained
   }
 
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+  nonisolated let id: SubchannelID
 
-  private let endpoint: Endpoint
+  private let address: SocketAddress
   private let settings: ChannelSettings
-  private let patience: Duration
-  private var backoff: Backoff
-  private var state = State.idle
-  private var waiters: [CheckedContinuation<Void, Never>] = []
-  private var isClosed = false
+  private let onEvent: @Sendable (Subchannel, Event) -> Void
+  private var backoff: ConnectionBackoff
+  private var state = ConnectivityState.idle
+  /// The connection that is being made or stands.
+  private var current: ClientConnection?
+  /// Connections that finish their calls.
+  private var leaving: [ObjectIdentifier: ClientConnection] = [:]
+  /// The start of the next attempt is not before this.
+  private var earliestAttempt = ContinuousClock.now
+  private var timer: LoopTimer?
+  private var isShutDown = false
 
   init(
-    _ endpoint: Endpoint,
+    _ id: SubchannelID,
+    _ address: SocketAddress,
     loop: EventLoop,
     settings: ChannelSettings,
-    backoff: Backoff,
-    patience: Duration
+    onEvent: @escaping @Sendable (Subchannel, Event) -> Void
   ) {
-    self.endpoint = endpoint
+    self.id = id
+    self.address = address
     self.loop = loop
     self.settings = settings
-    self.backoff = backoff
-    self.patience = patience
+    self.onEvent = onEvent
+    backoff = settings.backoff
   }
 
-  /// The connection, if it stands.
-  var ready: ClientConnection? {
-    if case .ready(let connection) = state { return connection }
-    return nil
+  /// Connects, if it is idle.
+  func connect() {
+    guard state == .idle, !isShutDown else { return }
+    change(to: .connecting)
+    let pause = ContinuousClock.now.duration(to: earliestAttempt)
+    guard pause > .zero else { return startAttempt() }
+    startTimer(pause) { $0.startAttempt() }
   }
 
-  /// Begins to connect if nothing has happened yet.
-  func warmUp() {
-    if case .idle = state { startConnecting() }
-  }
-
-  /// Waits for the connection.
-  ///
-  /// - Throws: ``ServiceError`` `.unavailable` with the last failure when the peer stays away for
-  ///   longer than `patience`, unless `waitForReady`; `.deadlineExceeded` at the deadline.
-  func connection(
-    deadline: ContinuousClock.Instant,
-    waitForReady: Bool
-  ) async throws(ServiceError) -> ClientConnection {
-    let giveUp = waitForReady ? deadline : min(deadline, .now + patience)
-    while true {
-      switch state {
-      case .ready(let connection): return connection
-      case .idle: startConnecting()
-      case .backingOff(let reason) where giveUp < deadline && ContinuousClock.now >= giveUp:
-        throw .runtime(.unavailable, "\(endpoint) cannot be reached: \(reason)")
-      case .connecting, .backingOff: break
-      }
-      guard !isClosed else { throw .runtime(.unavailable, "the channel is closed") }
-      let now = ContinuousClock.now
-      guard now < deadline else {
-        throw .runtime(.deadlineExceeded, "no connection to \(endpoint) in time")
-      }
-      let next = now < giveUp ? giveUp : deadline
-      let timer = loop.schedule(after: now.duration(to: next)) { [self] in
-        assumeIsolated { $0.wakeWaiters() }
-      }
-      await withCheckedContinuation { done in
-        // Checked again: a task that does not prefer this loop is suspended before the closure runs.
-        if mayChange { waiters.append(done) } else { done.resume() }
-      }
-      timer.cancel()
+  /// Takes no new calls; connections close when their calls have ended.
+  func shutDown() {
+    guard !isShutDown else { return }
+    isShutDown = true
+    timer?.cancel()
+    if let current {
+      self.current = nil
+      leaving[ObjectIdentifier(current)] = current
+      current.assumeIsolated { $0.leave() }
     }
+    reportIfDrained()
   }
 
-  /// Whether somebody will wake those who wait.
-  private var mayChange: Bool {
-    switch state {
-    case .connecting, .backingOff: !isClosed
-    case .idle, .ready: false
+  /// Closes every connection; running calls fail.
+  func close() {
+    shutDown()
+    for connection in leaving.values { connection.assumeIsolated { $0.close() } }
+  }
+
+  // MARK: Attempts
+
+  private func startAttempt() {
+    let started = ContinuousClock.now
+    let connection = ClientConnection(loop: loop, settings: settings) { [weak self] source, event in
+      self?.assumeIsolated { $0.handle(event, of: source) }
     }
-  }
-
-  /// Closes the connection for good.
-  func close() async {
-    isClosed = true
-    wakeWaiters()
-    if let connection = ready { await connection.close() }
-  }
-
-  private func startConnecting() {
-    guard !isClosed else { return }
-    state = .connecting
-    Task(executorPreference: loop) { [self] in await connect() }
-  }
-
-  /// Tries the addresses in turn, those of a name looked up afresh.
-  private func connect() async {
-    var failure = "no address"
+    current = connection
+    earliestAttempt = started + backoff.next(random: settings.random())
+    startTimer(settings.connectTimeout) { subchannel in
+      subchannel.giveUp("no answer within \(subchannel.settings.connectTimeout)")
+    }
     do {
-      for address in try await endpoint.resolve(on: loop) {
-        let connection = ClientConnection(loop: loop, settings: settings) { [weak self] gone in
-          // Called on the loop when the connection is gone, or goes away.
-          self?.assumeIsolated { $0.lost(gone) }
-        }
-        switch await connection.open(address) {
-        case .success: return becomeReady(connection)
-        case .failure(let error): failure = "\(error)"
-        }
-      }
+      try connection.assumeIsolated { try $0.open(address) }
     } catch {
-      failure = "\(error)"
+      giveUp("\(error)")
     }
-    rest(after: failure)
   }
 
-  private func becomeReady(_ connection: ClientConnection) {
-    // It may have been lost again before this task went on; nobody would tell us any more.
-    guard !isClosed, connection.assumeIsolated({ $0.isUsable }) else {
-      connection.assumeIsolated { $0.close() }
-      return rest(after: "the connection was lost at once")
-    }
-    state = .ready(connection)
-    wakeWaiters()
+  private func giveUp(_ reason: String) {
+    guard state == .connecting, let failed = current else { return }
+    current = nil
+    failed.assumeIsolated { $0.close() }
+    rest(after: reason)
   }
 
-  /// Connects again: at once, unless the peer never spoke, as when it refuses our certificate.
-  private func lost(_ connection: ClientConnection) {
-    guard case .ready(let current) = state, current === connection else { return }
-    guard connection.assumeIsolated({ $0.wasEstablished }) else {
-      return rest(after: "the peer closed the connection at once")
+  private func handle(_ event: ClientConnection.Event, of connection: ClientConnection) {
+    if leaving[ObjectIdentifier(connection)] != nil {
+      guard case .closed = event else { return }
+      leaving[ObjectIdentifier(connection)] = nil
+      return reportIfDrained()
     }
-    backoff.reset()
-    startConnecting()
+    guard connection === current else { return }
+    switch event {
+    case .ready:
+      timer?.cancel()
+      backoff.reset()
+      change(to: .ready)
+    case .goingAway:
+      current = nil
+      leaving[ObjectIdentifier(connection)] = connection
+      if state == .ready { change(to: .idle) } else { rest(after: "the peer goes away") }
+    case .closed(let reason):
+      current = nil
+      if state == .ready { change(to: .idle) } else { rest(after: reason) }
+    }
   }
 
   private func rest(after failure: String) {
-    state = .backingOff(failure)
-    wakeWaiters()
-    _ = loop.schedule(after: backoff.next()) { [self] in
-      assumeIsolated { $0.startConnecting() }
-    }
+    change(to: .transientFailure("\(address): \(failure)"))
+    let pause = max(.zero, ContinuousClock.now.duration(to: earliestAttempt))
+    startTimer(pause) { $0.change(to: .idle) }
   }
 
-  private func wakeWaiters() {
-    let woken = waiters
-    waiters = []
-    for waiter in woken { waiter.resume() }
+  // MARK: Reports
+
+  private func change(to state: ConnectivityState) {
+    guard !isShutDown else { return }
+    self.state = state
+    onEvent(self, .changed(state, state == .ready ? current : nil))
+  }
+
+  private func reportIfDrained() {
+    if isShutDown, leaving.isEmpty { onEvent(self, .drained) }
+  }
+
+  private func startTimer(
+    _ delay: Duration,
+    _ work: @escaping @Sendable (isolated Subchannel) -> Void
+  ) {
+    timer?.cancel()
+    timer = loop.schedule(after: delay) { [self] in assumeIsolated { work($0) } }
   }
 }

@@ -31,6 +31,11 @@ package final class ServiceContext: Sendable {
   private let observer: RPCObserver
   private let channels = Mutex<[ServiceName: Channel]>([:])
 
+  /// Our peers are few and near: a restarted one is found again within its callers' patience.
+  private static let peerBackoff = ConnectionBackoff(
+    initial: .milliseconds(50),
+    longest: .seconds(1)
+  )
   /// How long the start waits for the database.
   private static let migrationPatience: Duration = .seconds(60)
 
@@ -99,6 +104,7 @@ package final class ServiceContext: Sendable {
         tls: clientTLS
       )
       configuration.interceptors = [observer]
+      configuration.backoff = Self.peerBackoff
       let channel = Channel(configuration, group: group)
       channels[service] = channel
       return channel

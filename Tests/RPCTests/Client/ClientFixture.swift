@@ -1,0 +1,62 @@
+import EventLoop
+import Net
+
+@testable import RPC
+
+/// Channels on one loop, to peers that a test has made.
+struct ClientFixture {
+  let group: EventLoopGroup
+
+  /// Runs `body`; the loop is stopped afterwards.
+  static func run(_ body: (ClientFixture) async throws -> Void) async throws {
+    let group = try EventLoopGroup(count: 1)
+    defer { group.stop() }
+    try await body(ClientFixture(group: group))
+  }
+
+  /// A peer that answers each request as its script says.
+  func peer(
+    maxConcurrentStreams: UInt32 = 100,
+    _ script: @escaping @Sendable (ScriptedPeer.Request) -> ScriptedPeer.Answer
+  ) async throws -> ScriptedPeer {
+    try await ScriptedPeer.start(
+      group: group,
+      maxConcurrentStreams: maxConcurrentStreams,
+      script: script
+    )
+  }
+
+  /// A channel that reconnects fast and fails fast, unless the test says otherwise.
+  func channel(
+    _ target: String,
+    _ change: (inout Channel.Configuration) -> Void = { _ in }
+  ) throws -> Channel {
+    var configuration = try Channel.Configuration(target: target, serverName: "x", tls: nil)
+    configuration.backoff = ConnectionBackoff(
+      initial: .milliseconds(1),
+      longest: .milliseconds(5)
+    )
+    configuration.patience = .zero
+    change(&configuration)
+    return Channel(configuration, group: group)
+  }
+
+  /// A channel to one peer.
+  func channel(
+    to peer: ScriptedPeer,
+    _ change: (inout Channel.Configuration) -> Void = { _ in }
+  ) throws -> Channel {
+    try channel("\(peer.address)", change)
+  }
+}
+
+extension Channel {
+  // Untyped, since the macros of Swift Testing do not take typed errors.
+  func call(
+    _ method: MethodDescriptor,
+    _ message: [UInt8] = [],
+    _ options: CallOptions = .timeout(.seconds(20))
+  ) async throws -> [UInt8] {
+    try await unary(method, RPCFraming.frame(message), options: options)
+  }
+}

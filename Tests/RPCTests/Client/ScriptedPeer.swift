@@ -1,0 +1,183 @@
+import EventLoop
+import HTTP2
+import Net
+import Synchronization
+
+@testable import RPC
+
+/// An HTTP/2 server that does to each request what its script says: for peers that misbehave.
+final class ScriptedPeer: Sendable {
+  enum Answer: Sendable {
+    /// Says nothing, for ever.
+    case silence
+    case reset(HTTP2ErrorCode)
+    /// A unary reply with status OK.
+    case reply([UInt8])
+    /// Status and trailers alone in one block.
+    case trailersOnly(StatusCode, [(String, String)])
+    /// Headers, one message, then the status.
+    case failAfterMessage(StatusCode)
+    /// GOAWAY whose last stream is the one before this.
+    case goAwayBefore
+    /// The connection is cut.
+    case drop
+    /// Headers come, then the connection is cut.
+    case dropAfterHeaders
+  }
+
+  struct Request: Sendable {
+    /// 1, 2, 3… over all connections.
+    let number: Int
+    /// Connections that were accepted until now.
+    let connections: Int
+    let head: HeaderBlock
+  }
+
+  let listener: Listener
+  private let state: State
+
+  var address: SocketAddress { listener.address }
+  /// Requests that have come.
+  var requests: [Request] { state.requests.withLock { $0 } }
+  /// Connections that were accepted.
+  var connections: Int { state.connections.value }
+
+  fileprivate final class State: Sendable {
+    let connections = Counter()
+    let requests = Mutex<[Request]>([])
+    let limits: HTTP2Limits
+    let script: @Sendable (Request) -> Answer
+
+    init(limits: HTTP2Limits, script: @escaping @Sendable (Request) -> Answer) {
+      self.limits = limits
+      self.script = script
+    }
+  }
+
+  static func start(
+    group: EventLoopGroup,
+    endpoint: Endpoint = .host("127.0.0.1", port: 0),
+    maxConcurrentStreams: UInt32 = 100,
+    script: @escaping @Sendable (Request) -> Answer
+  ) async throws -> ScriptedPeer {
+    var limits = HTTP2Limits()
+    limits.maxConcurrentStreams = maxConcurrentStreams
+    let state = State(limits: limits, script: script)
+    let listener = try await Listener.start(
+      on: endpoint,
+      group: group,
+      distribution: .roundRobin,
+      tls: nil
+    ) { _, _ in PeerConnection(state) }
+    return ScriptedPeer(listener: listener, state: state)
+  }
+
+  private init(listener: Listener, state: State) {
+    self.listener = listener
+    self.state = state
+  }
+}
+
+// @unchecked: used on the loop of its connection alone.
+private final class PeerConnection: TransportDelegate, HTTP2StreamHandler, @unchecked Sendable {
+  private let state: ScriptedPeer.State
+  private var transport: Transport?
+  private var session: HTTP2Session?
+  private var heads: [Int32: HeaderBlock] = [:]
+  private var complete: [HTTP2Stream] = []
+  /// Frames that the session does not know of.
+  private var raw: [UInt8] = []
+
+  init(_ state: ScriptedPeer.State) { self.state = state }
+
+  func transportDidOpen(_ transport: Transport) {
+    self.transport = transport
+    state.connections.increment()
+    session = try? HTTP2Session(role: .server, limits: state.limits)
+    session?.onStreamOpened = { [unowned self] in $0.handler = self }
+    transport.setNeedsFlush()
+  }
+
+  func transport(_ transport: Transport, didReceive bytes: UnsafeRawBufferPointer) {
+    try? session?.receive(bytes)
+    let arrived = complete
+    complete = []
+    for stream in arrived { answer(stream) }
+    transport.setNeedsFlush()
+  }
+
+  func transport(_ transport: Transport, fill buffer: inout OutputBuffer) {
+    try? session?.fill(&buffer)
+    raw.withUnsafeBytes { buffer.append($0) }
+    raw = []
+  }
+
+  func transportDidReceiveEOF(_ transport: Transport) { transport.close() }
+
+  func transportDidClose(_ transport: Transport, error: NetError?) {
+    session?.closeAllStreams(.cancel)
+    session = nil
+    self.transport = nil
+  }
+
+  func stream(_ stream: HTTP2Stream, didReceiveHeaders block: HeaderBlock) {
+    heads[stream.id] = block
+  }
+  func streamDidReceiveOversizedHeaders(_ stream: HTTP2Stream) {}
+  func stream(_ stream: HTTP2Stream, didReceiveData bytes: UnsafeRawBufferPointer) {
+    session?.consume(stream, bytes.count)
+  }
+  func streamDidReceiveEnd(_ stream: HTTP2Stream) { complete.append(stream) }
+  func streamDidDrain(_ stream: HTTP2Stream) {}
+  func stream(_ stream: HTTP2Stream, didClose code: HTTP2ErrorCode) {}
+
+  private func answer(_ stream: HTTP2Stream) {
+    let head = heads.removeValue(forKey: stream.id) ?? [:]
+    let request = state.requests.withLock { requests in
+      let request = ScriptedPeer.Request(
+        number: requests.count + 1,
+        connections: state.connections.value,
+        head: head
+      )
+      requests.append(request)
+      return request
+    }
+    perform(state.script(request), stream)
+  }
+
+  private static let headers: HeaderBlock = [
+    ":status": "200", "content-type": "application/grpc",
+  ]
+
+  private func perform(_ answer: ScriptedPeer.Answer, _ stream: HTTP2Stream) {
+    guard let session else { return }
+    switch answer {
+    case .silence: break
+    case .reset(let code): session.reset(stream, code)
+    case .reply(let message): reply(stream, message, .ok)
+    case .failAfterMessage(let code): reply(stream, [], code)
+    case .trailersOnly(let code, let trailers):
+      var block = Self.headers
+      block.append("grpc-status", String(code.rawValue))
+      for (name, value) in trailers { block.append(name, value) }
+      session.submitResponse(stream, block, endStream: true)
+    case .goAwayBefore: raw = Self.goAway(last: stream.id - 2)
+    case .drop: transport?.close()
+    case .dropAfterHeaders:
+      session.submitResponse(stream, Self.headers, endStream: false)
+      transport?.closeAfterFlush()
+    }
+  }
+
+  /// RFC 9113 §6.8.
+  private static func goAway(last: Int32) -> [UInt8] {
+    let id = withUnsafeBytes(of: last.bigEndian) { Array($0) }
+    return [0, 0, 8, 7, 0, 0, 0, 0, 0] + id + [0, 0, 0, 0]
+  }
+
+  private func reply(_ stream: HTTP2Stream, _ message: [UInt8], _ code: StatusCode) {
+    session?.submitResponse(stream, Self.headers, endStream: false)
+    session?.send(stream, RPCFraming.frame(message))
+    session?.finish(stream, trailers: ["grpc-status": String(code.rawValue)])
+  }
+}
