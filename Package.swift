@@ -184,7 +184,7 @@ let services: [Target] = [
   service("BillingSvc", ["Postgres"], resources: [.embedInCode("Migrations")]),
   service(
     "JobSvc",
-    ["Postgres", "Redis", "ObjectStore", "HTTPClient", crypto],
+    ["Postgres", "Redis", "ObjectStore", "HTTPClient", "HTTPCore", "ProtobufJSON", crypto],
     resources: [.embedInCode("Migrations")]
   ),
   service(
@@ -256,8 +256,8 @@ let serviceTests: [Target] = [
   tests(
     "JobSvc",
     [
-      "EventLoop", "Net", "ObjectStore", "OneShotAPI", "Postgres", "Protobuf", "Redis", "RPC",
-      "ServiceKit", log,
+      "EventLoop", "HTTPClient", "HTTPCore", "Net", "ObjectStore", "OneShotAPI", "Postgres",
+      "Protobuf", "Redis", "RPC", "ServiceKit", crypto, log,
     ]
   ),
   tests(
@@ -289,6 +289,7 @@ let package = Package(
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
   ],
-  targets: cLibraries + generatedC + testProtos + interop + modules + services + moduleTests,
+  targets: cLibraries + generatedC + testProtos + interop + modules + services + moduleTests
+    + serviceTests,
   cxxLanguageStandard: .cxx17
 )
