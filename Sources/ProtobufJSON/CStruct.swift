@@ -32,4 +32,32 @@ extension FieldPlan {
       as: UInt32.self
     )
   }
+
+  /// Whether a singular field has a value; without a note of it, whether that is not the default.
+  func isSet(in message: UnsafeMutableRawPointer) -> Bool {
+    if quantifierOffset >= 0 {
+      return message.load(fromByteOffset: quantifierOffset, as: UInt32.self) == UInt32(info.number)
+    }
+    let value = UnsafeRawPointer(message + offset)
+    switch storage {
+    case .string, .bytes: return !value.loadBytes().isEmpty
+    case .message: return value.loadPointer() != nil
+    default: return value.bytes(storage.stride).contains { $0 != 0 }
+    }
+  }
+
+  /// Whether two values of a singular field are the same; messages never count as such.
+  func isEqual(_ one: UnsafeRawPointer, _ other: UnsafeRawPointer) -> Bool {
+    switch storage {
+    case .string, .bytes: one.loadBytes().elementsEqual(other.loadBytes())
+    case .message: false
+    default: one.bytes(storage.stride).elementsEqual(other.bytes(storage.stride))
+    }
+  }
+}
+
+extension UnsafeRawPointer {
+  fileprivate func bytes(_ count: Int) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: self, count: count)
+  }
 }

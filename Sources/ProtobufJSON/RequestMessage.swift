@@ -74,12 +74,16 @@ package struct RequestMessage: ~Copyable {
     field.markSet(in: root)
   }
 
-  /// Sets a field from a path parameter, which wins over the body.
+  /// Sets a field from a path parameter; the body was read before.
+  ///
+  /// - Throws: ``TranscodingError`` `.duplicateField` if the body gave the field another value: which
+  ///   of the two was meant is not ours to guess.
   package mutating func setPathParameter(
     _ path: [FieldPlan],
     _ value: [UInt8]
   ) throws(TranscodingError) {
-    try set(path, [value])
+    if path.count == 1 { _ = given.insert(path[0].index) }
+    try set(path, [value], mustAgree: true)
   }
 
   /// Sets a field from a query parameter.
@@ -115,7 +119,11 @@ package struct RequestMessage: ~Copyable {
     }
   }
 
-  private func set(_ path: [FieldPlan], _ values: [[UInt8]]) throws(TranscodingError) {
+  private func set(
+    _ path: [FieldPlan],
+    _ values: [[UInt8]],
+    mustAgree: Bool = false
+  ) throws(TranscodingError) {
     var message = root
     for field in path.dropLast() {
       let place = message + field.offset
@@ -135,7 +143,19 @@ package struct RequestMessage: ~Copyable {
       guard let value = values.first, values.count == 1 else {
         throw TranscodingError(.invalidValue, "It is given more than once.")
       }
-      try setValue(value, field, at: message + field.offset)
+      let place = message + field.offset
+      if mustAgree, field.isSet(in: message) {
+        let other = arena.allocate(bytes: field.storage.stride)
+        try setValue(value, field, at: other)
+        guard field.isEqual(UnsafeRawPointer(place), UnsafeRawPointer(other)) else {
+          throw TranscodingError(
+            .duplicateField,
+            at: "/" + path.map(\.info.name).joined(separator: "/"),
+            "The path and the body give different values."
+          )
+        }
+      }
+      try setValue(value, field, at: place)
       field.markSet(in: message)
     }
   }

@@ -193,6 +193,21 @@ struct EdgeRequestTests {
     }
   }
 
+  @Test("A field that path and body give differently is refused")
+  func pathAgainstBody() async throws {
+    try await EdgeFixture.run { edge in
+      let token = try await edge.mint.token()
+      let path = "/api/v1/jobs/one/cancel"
+      let other = try await edge.send("POST", path, body: #"{"job_id":"two"}"#, token: token)
+      #expect((other.status, other.errorCode ?? "") == (422, "DUPLICATE_FIELD"))
+      #expect(other.body.contains("/job_id"))
+      let same = try await edge.send("POST", path, body: #"{"job_id":"one"}"#, token: token)
+      #expect(same.errorCode != "DUPLICATE_FIELD")
+      let query = try await edge.send("GET", "/api/v1/jobs/one?job_id=two", token: token)
+      #expect((query.status, query.errorCode ?? "") == (422, "DUPLICATE_FIELD"))
+    }
+  }
+
   @Test("A development operation does not exist in production")
   func developmentOnly() async throws {
     try await EdgeFixture.run { edge in

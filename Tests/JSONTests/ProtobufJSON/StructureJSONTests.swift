@@ -1,3 +1,4 @@
+import JSON
 import ProtobufJSON
 import TestProtos
 import Testing
@@ -105,6 +106,43 @@ struct StructureJSONTests {
     #expect(try failure("Scalars", #"{"int32Value":1,"int32Value":1}"#)?.reason == .duplicateField)
     let aliases = try failure("Options", #"{"input_url":"a","source_url":"b"}"#)
     #expect(aliases?.detail.contains("'input_url' and 'source_url'") == true)
+  }
+
+  @Test(
+    "A path parameter agrees with the body or is refused",
+    arguments: [
+      ("string_value", "{}", "a", true),
+      ("string_value", #"{"string_value":"a"}"#, "a", true),
+      ("string_value", #"{"string_value":"b"}"#, "a", false),
+      ("int32_value", #"{"int32_value":7}"#, "7", true),
+      ("int32_value", #"{"int32_value":8}"#, "7", false),
+    ]
+  )
+  func pathAndBody(_ name: String, _ json: String, _ value: String, _ agrees: Bool) throws {
+    let schema = TranscodingFixture.schema
+    let plan = try #require(schema.plan(named: Sample.Scalars.fullName))
+    let path = try #require(plan.path(name, in: schema))
+    var message = RequestMessage(plan, in: schema)
+    var text = Array(json.utf8)
+    // The message refers to the parser's buffers.
+    let parser = try JSONParser(maximumDepth: 10)
+    defer { withExtendedLifetime(parser) {} }
+    try message.readBody(&text, with: parser)
+    var failure: TranscodingError?
+    do throws(TranscodingError) {
+      try message.setPathParameter(path, Array(value.utf8))
+    } catch {
+      failure = error
+    }
+    #expect(failure?.reason == (agrees ? nil : .duplicateField))
+    #expect(failure?.pointer == (agrees ? nil : "/\(name)"))
+    var again: TranscodingError?
+    do throws(TranscodingError) {
+      try message.setQueryParameter(name, [Array(value.utf8)])
+    } catch {
+      again = error
+    }
+    #expect(again?.reason == .duplicateField)
   }
 
   @Test("Aliases and json_name are read; the public form prints original names")
