@@ -35,7 +35,7 @@ struct JobConfiguration: ServiceConfiguration {
 
   static let keys =
     [uploadSeconds, downloadSeconds, leaseSeconds, retryDelays, concurrency, maxInput]
-    + StoreConfiguration.keys
+    + WebhookConfiguration.keys + StoreConfiguration.keys
   static let needs: ServiceNeeds = [.postgres, .redis, .rpcServer]
 
   let uploadLifetime: Duration
@@ -44,6 +44,7 @@ struct JobConfiguration: ServiceConfiguration {
   let retries: RetryRule
   let concurrency: Int
   let maxInputBytes: Int64
+  let webhooks: WebhookConfiguration
   let store: StoreConfiguration
 
   init(_ reader: inout ConfigurationReader) {
@@ -55,6 +56,7 @@ struct JobConfiguration: ServiceConfiguration {
     retries = RetryRule(delays: delays.map { .seconds($0) })
     concurrency = reader.int(Self.concurrency, in: 1...1_024)
     maxInputBytes = Int64(reader.int(Self.maxInput, in: 1...20)) * 1_024 * 1_024
+    webhooks = WebhookConfiguration(&reader)
     store = StoreConfiguration(&reader)
   }
 }

@@ -7,6 +7,7 @@ extension JobStore {
     migration(2, "create_job", PackageResources._002_create_job_sql),
     migration(3, "create_idempotency_key", PackageResources._003_create_idempotency_key_sql),
     migration(4, "create_settlement", PackageResources._004_create_settlement_sql),
+    migration(5, "create_webhook", PackageResources._005_create_webhook_sql),
   ]
 
   private static func migration(_ version: Int, _ name: String, _ sql: [UInt8]) -> Migration {

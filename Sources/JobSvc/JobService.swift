@@ -10,14 +10,17 @@ internal import ServiceKit
 struct JobService: Sendable {
   let store: JobStore
   let uploads: UploadStore
+  let webhooks: WebhookStore
   let billing: Billing.BillingServiceClient
   let gateway: Gpu.GPUGatewayServiceClient
   let objects: any ObjectStore
   let relay: EventRelay
   let bell: QueueBell
   let settlements: WakeSignal
+  let webhookWake: WakeSignal
   let estimates: DurationEstimates
   let addresses: InputAddressRule
+  let webhookURLs: WebhookURLRule
   let ids: UUIDv7
   let drain: DrainSignal
   let faults: FaultPoints
@@ -29,6 +32,7 @@ struct JobService: Sendable {
     var downloadLifetime: Duration
     /// Jobs that this process runs at once; for estimates.
     var concurrency: Int
+    var webhookKeys: WebhookKeys
   }
 }
 

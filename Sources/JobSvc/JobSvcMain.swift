@@ -16,10 +16,8 @@ enum JobSvcMain {
     _ configuration: JobConfiguration
   ) async throws -> ServiceParts {
     try await app.migrate(JobStore.migrations)
-    let objects = try configuration.store.makeStore(
-      http: HTTPClient(group: app.group),
-      group: app.group
-    )
+    let http = HTTPClient(group: app.group)
+    let objects = try configuration.store.makeStore(http: http, group: app.group)
     let system = JobSystem(
       JobSystem.Dependencies(
         database: app.database,
@@ -27,6 +25,7 @@ enum JobSvcMain {
         billing: try app.channel(to: .billing),
         gateway: try app.channel(to: .gpu),
         objects: objects,
+        http: http,
         clock: app.clock,
         ids: app.ids,
         drain: app.drain,

@@ -1,3 +1,4 @@
+internal import HTTPClient
 internal import Logging
 internal import ObjectStore
 internal import OneShotAPI
@@ -15,6 +16,7 @@ struct JobSystem: Sendable {
     let billing: Channel
     let gateway: Channel
     let objects: any ObjectStore
+    let http: HTTPClient
     let clock: any WallClock
     let ids: UUIDv7
     let drain: DrainSignal
@@ -26,6 +28,7 @@ struct JobSystem: Sendable {
   let uploads: UploadService
   let settlements: SettlementWorker
   let reconciler: Reconciler
+  let webhooks: WebhookWorker
   /// All background loops.
   let workers: [any Worker]
 
@@ -35,6 +38,7 @@ struct JobSystem: Sendable {
     let relay = EventRelay(hub: EventHub(), redis: needs.redis)
     let dispatcherWake = WakeSignal()
     let settlementWake = WakeSignal()
+    let webhookWake = WakeSignal()
     let bell = QueueBell(dispatcher: dispatcherWake, database: needs.database)
     let estimates = DurationEstimates()
     let billing = Billing.BillingServiceClient(needs.billing)
@@ -42,20 +46,24 @@ struct JobSystem: Sendable {
     jobs = JobService(
       store: store,
       uploads: UploadStore(database: needs.database),
+      webhooks: WebhookStore(database: needs.database),
       billing: billing,
       gateway: gateway,
       objects: needs.objects,
       relay: relay,
       bell: bell,
       settlements: settlementWake,
+      webhookWake: webhookWake,
       estimates: estimates,
       addresses: InputAddressRule(publicBaseURL: configuration.store.publicBaseURL),
+      webhookURLs: configuration.webhooks.urls,
       ids: needs.ids,
       drain: needs.drain,
       faults: needs.faults,
       settings: JobService.Settings(
         downloadLifetime: configuration.downloadLifetime,
-        concurrency: configuration.concurrency
+        concurrency: configuration.concurrency,
+        webhookKeys: configuration.webhooks.signing
       ),
       logger: needs.logger
     )
@@ -74,6 +82,7 @@ struct JobSystem: Sendable {
       gateway: gateway,
       relay: relay,
       settlements: settlementWake,
+      webhooks: webhookWake,
       bell: bell,
       retries: configuration.retries,
       estimates: estimates,
@@ -105,8 +114,27 @@ struct JobSystem: Sendable {
       relay: relay,
       bell: bell,
       settlements: settlementWake,
+      webhooks: webhookWake,
       logger: needs.logger
     )
-    workers = [relay, bell, dispatcher, settlements, reconciler, QueueGauges(store: store)]
+    webhooks = WebhookWorker(
+      store: jobs.webhooks,
+      jobs: jobs,
+      sender: WebhookSender(
+        http: needs.http,
+        policy: configuration.webhooks.urls.policy,
+        keys: configuration.webhooks.signing,
+        clock: needs.clock,
+        timeout: configuration.webhooks.timeout
+      ),
+      configuration: configuration.webhooks,
+      wake: webhookWake,
+      faults: needs.faults,
+      logger: needs.logger
+    )
+    workers = [
+      relay, bell, dispatcher, settlements, reconciler, webhooks,
+      QueueGauges(store: store, webhooks: jobs.webhooks),
+    ]
   }
 }

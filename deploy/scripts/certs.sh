@@ -76,5 +76,5 @@ if ! openssl pkey -in jwt.private.pem -noout 2>/dev/null || [ ! -s jwt.public.pe
   new_key jwt.private.pem
   openssl pkey -in jwt.private.pem -pubout -out jwt.public.pem
 fi
-[ -s store.key ] || openssl rand -hex 32 >store.key
+for name in store webhook; do [ -s "$name.key" ] || openssl rand -hex 32 >"$name.key"; done
 chmod 600 ./*.key ./*.pem

@@ -229,6 +229,30 @@ static inline const void *oneshot_jobs_v1_WatchJobRequest_descriptor(void) {
 static inline const void *oneshot_jobs_v1_JobEvent_descriptor(void) {
   return &oneshot__jobs__v1__job_event__descriptor;
 }
+static inline const void *oneshot_jobs_v1_JobNotice_descriptor(void) {
+  return &oneshot__jobs__v1__job_notice__descriptor;
+}
+static inline const void *oneshot_jobs_v1_WebhookDelivery_descriptor(void) {
+  return &oneshot__jobs__v1__webhook_delivery__descriptor;
+}
+static inline const void *oneshot_jobs_v1_GetWebhookRequest_descriptor(void) {
+  return &oneshot__jobs__v1__get_webhook_request__descriptor;
+}
+static inline const void *oneshot_jobs_v1_GetWebhookResponse_descriptor(void) {
+  return &oneshot__jobs__v1__get_webhook_response__descriptor;
+}
+static inline const void *oneshot_jobs_v1_ReplayWebhookRequest_descriptor(void) {
+  return &oneshot__jobs__v1__replay_webhook_request__descriptor;
+}
+static inline const void *oneshot_jobs_v1_ReplayWebhookResponse_descriptor(void) {
+  return &oneshot__jobs__v1__replay_webhook_response__descriptor;
+}
+static inline const void *oneshot_jobs_v1_GetWebhookSecretRequest_descriptor(void) {
+  return &oneshot__jobs__v1__get_webhook_secret_request__descriptor;
+}
+static inline const void *oneshot_jobs_v1_GetWebhookSecretResponse_descriptor(void) {
+  return &oneshot__jobs__v1__get_webhook_secret_response__descriptor;
+}
 static inline const void *oneshot_jobs_v1_PresignUploadRequest_descriptor(void) {
   return &oneshot__jobs__v1__presign_upload_request__descriptor;
 }

@@ -6,13 +6,17 @@ internal import Protobuf
 struct CreationRequest: Sendable {
   let description: JobDescription
   let clientRef: String?
+  let webhookURL: String?
   let ownPriority: Int32
 
   private static let maxRefBytes = 255
   private static let standardPriority: Int32 = 5
 
   /// Checks `request`.
-  init(_ request: Jobs.CreateJobRequest) throws(RequestProblem) {
+  init(
+    _ request: Jobs.CreateJobRequest,
+    _ webhookURLs: WebhookURLRule
+  ) throws(RequestProblem) {
     guard !request.jobType.isEmpty else { throw .missing("job_type") }
     guard let type = JobType(name: request.jobType) else {
       throw .unknownJobType(request.jobType)
@@ -27,14 +31,8 @@ struct CreationRequest: Sendable {
         field: "client_ref"
       )
     }
-    guard request.webhookUrl == nil else {
-      // Taking an address that nothing is ever sent to would be worse.
-      throw RequestProblem(
-        "UNIMPLEMENTED",
-        "Field 'webhook_url' is not supported yet; follow the job's events instead",
-        field: "webhook_url"
-      )
-    }
+    webhookURL = request.webhookUrl
+    if let webhookURL { try webhookURLs.check(webhookURL) }
     ownPriority = request.priority ?? Self.standardPriority
     guard (0...9).contains(ownPriority) else {
       throw RequestProblem(
@@ -51,6 +49,7 @@ struct CreationRequest: Sendable {
       $0.jobType = description.type.rawValue
       $0.params = description.params
       $0.clientRef = clientRef
+      $0.webhookUrl = webhookURL
       $0.priority = ownPriority
     }
     return Array(SHA256.hash(data: canonical.encoded()))

@@ -21,6 +21,7 @@ extension JobService {
       }
       if cancellation.isChanged {
         settlements.wake()
+        webhookWake.wake()
         await relay.announce(id)
         if let run = cancellation.runID { await stop(run, of: id, context) }
       }

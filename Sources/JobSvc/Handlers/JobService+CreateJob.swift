@@ -17,7 +17,7 @@ extension JobService {
   ) async throws -> Jobs.CreateJobResponse {
     try await answering {
       let user = try context.requireUser()
-      let wanted = try CreationRequest(request)
+      let wanted = try CreationRequest(request, webhookURLs)
       let sources = try await sources(of: wanted.description, user: user)
       let job = JobID(ids.next())
       switch try await store.insert(newJob(job, user, wanted, context)) {
@@ -49,6 +49,7 @@ extension JobService {
       params: wanted.description.params.encoded(),
       ownPriority: wanted.ownPriority,
       clientRef: wanted.clientRef,
+      webhookURL: wanted.webhookURL,
       idempotency: key.map { ($0, wanted.fingerprint) }
     )
   }

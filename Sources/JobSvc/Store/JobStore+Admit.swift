@@ -11,6 +11,7 @@ extension JobStore {
     var params: [UInt8]
     var ownPriority: Int32
     var clientRef: String?
+    var webhookURL: String?
     /// The client's key and the fingerprint of the request, if it sent one.
     var idempotency: (key: String, fingerprint: [UInt8])?
   }
@@ -79,7 +80,8 @@ extension JobStore {
     }
     query.append(
       unescaped: """
-        INSERT INTO job (id, user_id, job_type, state, stage, params, own_priority, client_ref, created_at)
+        INSERT INTO job (id, user_id, job_type, state, stage, params, own_priority, client_ref,
+                         webhook_url, created_at)
         SELECT
         """
     )
@@ -95,6 +97,8 @@ extension JobStore {
     query.bind(job.ownPriority)
     query.append(unescaped: ", ")
     query.bind(job.clientRef)
+    query.append(unescaped: "::text, ")
+    query.bind(job.webhookURL)
     query.append(unescaped: "::text, ")
     query.append(unescaped: "now()\(source) RETURNING created_at")
     return query

@@ -14,6 +14,8 @@ struct ClaimedJob: Sendable {
   /// From 1.
   let attempt: Int32
   let lease: UUID
+  /// Whether somebody waits for the notice of its end.
+  let hasWebhook: Bool
   /// Providers that failed the job before.
   let failedProviders: [String]
 
@@ -64,13 +66,13 @@ extension JobStore {
             started_at = coalesce(started_at, now()), last_event = last_event + 1
         FROM chosen WHERE job.id = chosen.id AND job.state = 'pending'
         RETURNING \(unescaped: Self.eventColumns), NULL AS event_message, job.job_type, job.spec,
-                  job.policy, job.lease_id
+                  job.policy, job.lease_id, job.webhook_url IS NOT NULL AS has_webhook
       ), event AS (\(unescaped: Self.appendEvent)), begun AS (
         INSERT INTO attempt (job_id, number, state, started_at)
         SELECT id, attempt, 'leased', now() FROM moved
         ON CONFLICT (job_id, number) DO UPDATE SET state = 'leased', ended_at = NULL
       )
-      SELECT id, user_id, job_type, spec, policy, attempt, lease_id,
+      SELECT id, user_id, job_type, spec, policy, attempt, lease_id, has_webhook,
              ARRAY(SELECT DISTINCT a.provider FROM attempt a
                    WHERE a.job_id = moved.id AND a.state = 'failed' AND a.provider IS NOT NULL)
       FROM moved
@@ -86,6 +88,7 @@ extension JobStore {
         policy: try column.next(),
         attempt: try column.next(),
         lease: try column.next(),
+        hasWebhook: try column.next(),
         failedProviders: try column.next()
       )
     }

@@ -15,6 +15,7 @@ struct JobRunner: Sendable {
   let gateway: Gpu.GPUGatewayServiceClient
   let relay: EventRelay
   let settlements: WakeSignal
+  let webhooks: WakeSignal
   let bell: QueueBell
   let retries: RetryRule
   let estimates: DurationEstimates
@@ -237,6 +238,7 @@ struct JobRunner: Sendable {
 
   private func didEnd(_ job: ClaimedJob) async {
     settlements.wake()
+    if job.hasWebhook { webhooks.wake() }
     await relay.announce(job.id)
   }
 

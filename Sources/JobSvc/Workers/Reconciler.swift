@@ -10,6 +10,7 @@ struct Reconciler: Worker {
   let relay: EventRelay
   let bell: QueueBell
   let settlements: WakeSignal
+  let webhooks: WakeSignal
   let logger: Logger
 
   /// No creation takes so long: its own deadline is shorter.
@@ -41,7 +42,10 @@ struct Reconciler: Worker {
       await relay.announce(job)
     }
     if !reaped.isEmpty { bell.ring() }
-    if !givenUp.isEmpty || !reaped.isEmpty || !overdue.isEmpty { settlements.wake() }
+    if !givenUp.isEmpty || !reaped.isEmpty || !overdue.isEmpty {
+      settlements.wake()
+      webhooks.wake()
+    }
   }
 
   private func field(_ job: JobID) -> Logger.Metadata { ["job_id": "\(job)"] }

@@ -59,13 +59,58 @@ extension Jobs {
     )
   }
 
+  /// The enum `oneshot.jobs.v1.WebhookState`.
+  package enum WebhookState: ProtobufEnum {
+    /// `WEBHOOK_STATE_UNSPECIFIED`, 0.
+    case unspecified
+    /// An attempt is still to come.
+    case pending
+    /// The receiver answered 2xx.
+    case delivered
+    /// Every attempt failed, or the receiver answered 410.
+    case dead
+    /// A number that this version of the schema does not know.
+    case unrecognized(Int32)
+
+    package init(rawValue: Int32) {
+      switch rawValue {
+      case 0: self = .unspecified
+      case 1: self = .pending
+      case 2: self = .delivered
+      case 3: self = .dead
+      default: self = .unrecognized(rawValue)
+      }
+    }
+
+    package var rawValue: Int32 {
+      switch self {
+      case .unspecified: 0
+      case .pending: 1
+      case .delivered: 2
+      case .dead: 3
+      case .unrecognized(let number): number
+      }
+    }
+
+    package static let info: EnumInfo = EnumInfo(
+      "oneshot.jobs.v1.WebhookState",
+      [
+        EnumInfo.Value(0, "WEBHOOK_STATE_UNSPECIFIED", "unspecified"),
+        EnumInfo.Value(1, "WEBHOOK_STATE_PENDING", "pending"),
+        EnumInfo.Value(2, "WEBHOOK_STATE_DELIVERED", "delivered"),
+        EnumInfo.Value(3, "WEBHOOK_STATE_DEAD", "dead"),
+      ]
+    )
+  }
+
   /// The message `oneshot.jobs.v1.CreateJobRequest`.
   package struct CreateJobRequest: ProtobufMessage {
     /// face_restore (face_restoration), face_swap or upscale.
     package var jobType: String = ""
     /// `params`
     package var params: Jobs.JobParams?
-    /// Receives a signed notice when the job ends.
+    /// Receives a signed notice when the job ends: a public https address of at most 2048 bytes, without
+    /// user information. See docs/webhooks.md.
     package var webhookUrl: String?
     /// The client's own reference, printed as it was given; at most 255 bytes.
     package var clientRef: String?
@@ -672,6 +717,169 @@ extension Jobs {
       self.artifacts = artifacts
       self.errorCode = errorCode
       self.createdAt = createdAt
+    }
+  }
+
+  /// The body of a webhook.
+  package struct JobNotice: ProtobufMessage {
+    /// job.succeeded, job.failed or job.cancelled.
+    package var type: String = ""
+    /// When the job ended.
+    package var timestamp: GoogleProtobuf.Timestamp?
+    /// The job as GetJob answers it; addresses of artifacts are signed anew for each attempt.
+    package var data: Jobs.Job?
+    package var unknownFields = UnknownFields()
+
+    /// A message with every field at its default.
+    package init() {}
+
+    /// A message with these fields; the others keep their defaults.
+    package init(
+      type: String = "",
+      timestamp: GoogleProtobuf.Timestamp? = nil,
+      data: Jobs.Job? = nil
+    ) {
+      self.type = type
+      self.timestamp = timestamp
+      self.data = data
+    }
+  }
+
+  /// The message `oneshot.jobs.v1.WebhookDelivery`.
+  package struct WebhookDelivery: ProtobufMessage {
+    /// Sent as `webhook-id` with every attempt.
+    package var id: String = ""
+    /// `job_id`
+    package var jobId: String = ""
+    /// `status`
+    package var status: Jobs.WebhookState = .unspecified
+    /// Attempts so far, since the last replay.
+    package var attempts: Int32 = 0
+    /// Status of the last answer.
+    package var lastStatus: Int32?
+    /// Why there was no answer: unreachable, timed_out, too_large or refused.
+    package var lastError: String?
+    /// `next_attempt_at`
+    package var nextAttemptAt: GoogleProtobuf.Timestamp?
+    /// `ended_at`
+    package var endedAt: GoogleProtobuf.Timestamp?
+    package var unknownFields = UnknownFields()
+
+    /// A message with every field at its default.
+    package init() {}
+
+    /// A message with these fields; the others keep their defaults.
+    package init(
+      id: String = "",
+      jobId: String = "",
+      status: Jobs.WebhookState = .unspecified,
+      attempts: Int32 = 0,
+      lastStatus: Int32? = nil,
+      lastError: String? = nil,
+      nextAttemptAt: GoogleProtobuf.Timestamp? = nil,
+      endedAt: GoogleProtobuf.Timestamp? = nil
+    ) {
+      self.id = id
+      self.jobId = jobId
+      self.status = status
+      self.attempts = attempts
+      self.lastStatus = lastStatus
+      self.lastError = lastError
+      self.nextAttemptAt = nextAttemptAt
+      self.endedAt = endedAt
+    }
+  }
+
+  /// The message `oneshot.jobs.v1.GetWebhookRequest`.
+  package struct GetWebhookRequest: ProtobufMessage {
+    /// `job_id`
+    package var jobId: String = ""
+    package var unknownFields = UnknownFields()
+
+    /// A message with every field at its default.
+    package init() {}
+
+    /// A message with these fields; the others keep their defaults.
+    package init(
+      jobId: String = ""
+    ) {
+      self.jobId = jobId
+    }
+  }
+
+  /// The message `oneshot.jobs.v1.GetWebhookResponse`.
+  package struct GetWebhookResponse: ProtobufMessage {
+    /// `delivery`
+    package var delivery: Jobs.WebhookDelivery?
+    package var unknownFields = UnknownFields()
+
+    /// A message with every field at its default.
+    package init() {}
+
+    /// A message with these fields; the others keep their defaults.
+    package init(
+      delivery: Jobs.WebhookDelivery? = nil
+    ) {
+      self.delivery = delivery
+    }
+  }
+
+  /// The message `oneshot.jobs.v1.ReplayWebhookRequest`.
+  package struct ReplayWebhookRequest: ProtobufMessage {
+    /// `job_id`
+    package var jobId: String = ""
+    package var unknownFields = UnknownFields()
+
+    /// A message with every field at its default.
+    package init() {}
+
+    /// A message with these fields; the others keep their defaults.
+    package init(
+      jobId: String = ""
+    ) {
+      self.jobId = jobId
+    }
+  }
+
+  /// The message `oneshot.jobs.v1.ReplayWebhookResponse`.
+  package struct ReplayWebhookResponse: ProtobufMessage {
+    /// `delivery`
+    package var delivery: Jobs.WebhookDelivery?
+    package var unknownFields = UnknownFields()
+
+    /// A message with every field at its default.
+    package init() {}
+
+    /// A message with these fields; the others keep their defaults.
+    package init(
+      delivery: Jobs.WebhookDelivery? = nil
+    ) {
+      self.delivery = delivery
+    }
+  }
+
+  /// The message `oneshot.jobs.v1.GetWebhookSecretRequest`.
+  package struct GetWebhookSecretRequest: ProtobufMessage {
+    package var unknownFields = UnknownFields()
+
+    /// A message with every field at its default.
+    package init() {}
+  }
+
+  /// The message `oneshot.jobs.v1.GetWebhookSecretResponse`.
+  package struct GetWebhookSecretResponse: ProtobufMessage {
+    /// `whsec_` and the key in base64, as the libraries for Standard Webhooks take it.
+    package var key: String = ""
+    package var unknownFields = UnknownFields()
+
+    /// A message with every field at its default.
+    package init() {}
+
+    /// A message with these fields; the others keep their defaults.
+    package init(
+      key: String = ""
+    ) {
+      self.key = key
     }
   }
 }
@@ -2119,6 +2327,465 @@ extension Jobs.JobEvent {
     if self.id != 0 {
       w.int64(self.id)
       w.tag(8)
+    }
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
+  }
+}
+
+extension Jobs.JobNotice {
+  package static let fullName = "oneshot.jobs.v1.JobNotice"
+
+  package static let info: MessageInfo = MessageInfo(
+    "oneshot.jobs.v1.JobNotice",
+    descriptor: oneshot_jobs_v1_JobNotice_descriptor(),
+    fields: [
+      FieldInfo(1, "type", json: "type", .string),
+      FieldInfo(2, "timestamp", json: "timestamp", .message, .explicit, to: .message { GoogleProtobuf.Timestamp.info }),
+      FieldInfo(3, "data", json: "data", .message, .explicit, to: .message { Jobs.Job.info }),
+    ]
+  )
+
+  package init(cMessage raw: UnsafeRawPointer) {
+    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__JobNotice.self)
+    self.type = decodedString(c.pointee.type.data, c.pointee.type.len)
+    if let member = c.pointee.timestamp {
+      self.timestamp = GoogleProtobuf.Timestamp(cMessage: member)
+    }
+    if let member = c.pointee.data {
+      self.data = Jobs.Job(cMessage: member)
+    }
+    self.unknownFields = UnknownFields(of: raw)
+  }
+
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.data {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(26)
+    }
+    if let member = self.timestamp {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(18)
+    }
+    if !self.type.isEmpty {
+      w.string(self.type)
+      w.tag(10)
+    }
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
+  }
+}
+
+extension Jobs.WebhookDelivery {
+  package static let fullName = "oneshot.jobs.v1.WebhookDelivery"
+
+  package static let info: MessageInfo = MessageInfo(
+    "oneshot.jobs.v1.WebhookDelivery",
+    descriptor: oneshot_jobs_v1_WebhookDelivery_descriptor(),
+    fields: [
+      FieldInfo(1, "id", json: "id", .string),
+      FieldInfo(2, "job_id", json: "jobId", .string),
+      FieldInfo(3, "status", json: "status", .enumeration, to: .enumeration { Jobs.WebhookState.info }),
+      FieldInfo(4, "attempts", json: "attempts", .int32),
+      FieldInfo(5, "last_status", json: "lastStatus", .int32, .explicit),
+      FieldInfo(6, "last_error", json: "lastError", .string, .explicit),
+      FieldInfo(7, "next_attempt_at", json: "nextAttemptAt", .message, .explicit, to: .message { GoogleProtobuf.Timestamp.info }),
+      FieldInfo(8, "ended_at", json: "endedAt", .message, .explicit, to: .message { GoogleProtobuf.Timestamp.info }),
+    ]
+  )
+
+  package init(cMessage raw: UnsafeRawPointer) {
+    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__WebhookDelivery.self)
+    self.id = decodedString(c.pointee.id.data, c.pointee.id.len)
+    self.jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
+    self.status = Jobs.WebhookState(rawValue: c.pointee.status)
+    self.attempts = c.pointee.attempts
+    if c.pointee._last_status_case.rawValue == 5 {
+      self.lastStatus = c.pointee.last_status
+    }
+    if c.pointee._last_error_case.rawValue == 6 {
+      self.lastError = decodedString(c.pointee.last_error.data, c.pointee.last_error.len)
+    }
+    if let member = c.pointee.next_attempt_at {
+      self.nextAttemptAt = GoogleProtobuf.Timestamp(cMessage: member)
+    }
+    if let member = c.pointee.ended_at {
+      self.endedAt = GoogleProtobuf.Timestamp(cMessage: member)
+    }
+    self.unknownFields = UnknownFields(of: raw)
+  }
+
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.endedAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(66)
+    }
+    if let member = self.nextAttemptAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(58)
+    }
+    if let member = self.lastError {
+      w.string(member)
+      w.tag(50)
+    }
+    if let member = self.lastStatus {
+      w.int32(member)
+      w.tag(40)
+    }
+    if self.attempts != 0 {
+      w.int32(self.attempts)
+      w.tag(32)
+    }
+    if self.status.rawValue != 0 {
+      w.int32(self.status.rawValue)
+      w.tag(24)
+    }
+    if !self.jobId.isEmpty {
+      w.string(self.jobId)
+      w.tag(18)
+    }
+    if !self.id.isEmpty {
+      w.string(self.id)
+      w.tag(10)
+    }
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
+  }
+}
+
+extension Jobs.GetWebhookRequest {
+  package static let fullName = "oneshot.jobs.v1.GetWebhookRequest"
+
+  package static let info: MessageInfo = MessageInfo(
+    "oneshot.jobs.v1.GetWebhookRequest",
+    descriptor: oneshot_jobs_v1_GetWebhookRequest_descriptor(),
+    fields: [
+      FieldInfo(1, "job_id", json: "jobId", .string),
+    ]
+  )
+
+  package init(cMessage raw: UnsafeRawPointer) {
+    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__GetWebhookRequest.self)
+    self.jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
+    self.unknownFields = UnknownFields(of: raw)
+  }
+
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.jobId.isEmpty {
+      w.string(self.jobId)
+      w.tag(10)
+    }
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
+  }
+}
+
+extension Jobs.GetWebhookResponse {
+  package static let fullName = "oneshot.jobs.v1.GetWebhookResponse"
+
+  package static let info: MessageInfo = MessageInfo(
+    "oneshot.jobs.v1.GetWebhookResponse",
+    descriptor: oneshot_jobs_v1_GetWebhookResponse_descriptor(),
+    fields: [
+      FieldInfo(1, "delivery", json: "delivery", .message, .explicit, to: .message { Jobs.WebhookDelivery.info }),
+    ]
+  )
+
+  package init(cMessage raw: UnsafeRawPointer) {
+    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__GetWebhookResponse.self)
+    if let member = c.pointee.delivery {
+      self.delivery = Jobs.WebhookDelivery(cMessage: member)
+    }
+    self.unknownFields = UnknownFields(of: raw)
+  }
+
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.delivery {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
+    }
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
+  }
+}
+
+extension Jobs.ReplayWebhookRequest {
+  package static let fullName = "oneshot.jobs.v1.ReplayWebhookRequest"
+
+  package static let info: MessageInfo = MessageInfo(
+    "oneshot.jobs.v1.ReplayWebhookRequest",
+    descriptor: oneshot_jobs_v1_ReplayWebhookRequest_descriptor(),
+    fields: [
+      FieldInfo(1, "job_id", json: "jobId", .string),
+    ]
+  )
+
+  package init(cMessage raw: UnsafeRawPointer) {
+    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__ReplayWebhookRequest.self)
+    self.jobId = decodedString(c.pointee.job_id.data, c.pointee.job_id.len)
+    self.unknownFields = UnknownFields(of: raw)
+  }
+
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.jobId.isEmpty {
+      w.string(self.jobId)
+      w.tag(10)
+    }
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
+  }
+}
+
+extension Jobs.ReplayWebhookResponse {
+  package static let fullName = "oneshot.jobs.v1.ReplayWebhookResponse"
+
+  package static let info: MessageInfo = MessageInfo(
+    "oneshot.jobs.v1.ReplayWebhookResponse",
+    descriptor: oneshot_jobs_v1_ReplayWebhookResponse_descriptor(),
+    fields: [
+      FieldInfo(1, "delivery", json: "delivery", .message, .explicit, to: .message { Jobs.WebhookDelivery.info }),
+    ]
+  )
+
+  package init(cMessage raw: UnsafeRawPointer) {
+    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__ReplayWebhookResponse.self)
+    if let member = c.pointee.delivery {
+      self.delivery = Jobs.WebhookDelivery(cMessage: member)
+    }
+    self.unknownFields = UnknownFields(of: raw)
+  }
+
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.delivery {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(10)
+    }
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
+  }
+}
+
+extension Jobs.GetWebhookSecretRequest {
+  package static let fullName = "oneshot.jobs.v1.GetWebhookSecretRequest"
+
+  package static let info: MessageInfo = MessageInfo(
+    "oneshot.jobs.v1.GetWebhookSecretRequest",
+    descriptor: oneshot_jobs_v1_GetWebhookSecretRequest_descriptor(),
+    fields: [
+    ]
+  )
+
+  package init(cMessage raw: UnsafeRawPointer) {
+    self.unknownFields = UnknownFields(of: raw)
+  }
+
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
+  }
+}
+
+extension Jobs.GetWebhookSecretResponse {
+  package static let fullName = "oneshot.jobs.v1.GetWebhookSecretResponse"
+
+  package static let info: MessageInfo = MessageInfo(
+    "oneshot.jobs.v1.GetWebhookSecretResponse",
+    descriptor: oneshot_jobs_v1_GetWebhookSecretResponse_descriptor(),
+    fields: [
+      FieldInfo(1, "key", json: "key", .string, secret: true),
+    ]
+  )
+
+  package init(cMessage raw: UnsafeRawPointer) {
+    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__GetWebhookSecretResponse.self)
+    self.key = decodedString(c.pointee.key.data, c.pointee.key.len)
+    self.unknownFields = UnknownFields(of: raw)
+  }
+
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.key.isEmpty {
+      w.string(self.key)
+      w.tag(10)
     }
   }
 

@@ -72,8 +72,41 @@ extension Jobs {
       responseType: "oneshot.jobs.v1.JobEvent"
     )
 
+    package static let getWebhook = MethodDescriptor(
+      service: "oneshot.jobs.v1.JobService",
+      method: "GetWebhook",
+      kind: .unary,
+      allowedCallers: ["edge"],
+      noSideEffects: true,
+      defaultTimeoutMilliseconds: 5000,
+      requestType: "oneshot.jobs.v1.GetWebhookRequest",
+      responseType: "oneshot.jobs.v1.GetWebhookResponse"
+    )
+
+    package static let replayWebhook = MethodDescriptor(
+      service: "oneshot.jobs.v1.JobService",
+      method: "ReplayWebhook",
+      kind: .unary,
+      allowedCallers: ["edge"],
+      noSideEffects: false,
+      defaultTimeoutMilliseconds: 5000,
+      requestType: "oneshot.jobs.v1.ReplayWebhookRequest",
+      responseType: "oneshot.jobs.v1.ReplayWebhookResponse"
+    )
+
+    package static let getWebhookSecret = MethodDescriptor(
+      service: "oneshot.jobs.v1.JobService",
+      method: "GetWebhookSecret",
+      kind: .unary,
+      allowedCallers: ["edge"],
+      noSideEffects: true,
+      defaultTimeoutMilliseconds: 2000,
+      requestType: "oneshot.jobs.v1.GetWebhookSecretRequest",
+      responseType: "oneshot.jobs.v1.GetWebhookSecretResponse"
+    )
+
     /// All of them, as declared.
-    package static let all: [MethodDescriptor] = [createJob, getLimits, getJob, listJobs, cancelJob, watchJob]
+    package static let all: [MethodDescriptor] = [createJob, getLimits, getJob, listJobs, cancelJob, watchJob, getWebhook, replayWebhook, getWebhookSecret]
   }
 
   /// Jobs: one picture operation each, from its admission to its artifacts.
@@ -114,6 +147,24 @@ extension Jobs {
       responses: ResponseWriter<Jobs.JobEvent>,
       context: ServerContext
     ) async throws
+
+    /// How the notice of a job's end to its `webhook_url` went.
+    func getWebhook(
+      _ request: Jobs.GetWebhookRequest,
+      context: ServerContext
+    ) async throws -> Jobs.GetWebhookResponse
+
+    /// Sends the notice of a job's end again, under the same `webhook-id`.
+    func replayWebhook(
+      _ request: Jobs.ReplayWebhookRequest,
+      context: ServerContext
+    ) async throws -> Jobs.ReplayWebhookResponse
+
+    /// The key that signs the webhooks of the caller's jobs.
+    func getWebhookSecret(
+      _ request: Jobs.GetWebhookSecretRequest,
+      context: ServerContext
+    ) async throws -> Jobs.GetWebhookSecretResponse
   }
 
   /// Calls `oneshot.jobs.v1.JobService`.
@@ -182,6 +233,36 @@ extension Jobs {
       await call.finishSending()
       return ResponseStream(call)
     }
+
+    /// How the notice of a job's end to its `webhook_url` went.
+    package func getWebhook(
+      _ request: Jobs.GetWebhookRequest,
+      options: CallOptions = CallOptions()
+    ) async throws -> Jobs.GetWebhookResponse {
+      let frame = request.encoded(reserving: RPCFraming.prefixLength)
+      let reply = try await channel.unary(Jobs.JobServiceMethods.getWebhook, frame, options: options)
+      return try Jobs.GetWebhookResponse(decodingCall: reply)
+    }
+
+    /// Sends the notice of a job's end again, under the same `webhook-id`.
+    package func replayWebhook(
+      _ request: Jobs.ReplayWebhookRequest,
+      options: CallOptions = CallOptions()
+    ) async throws -> Jobs.ReplayWebhookResponse {
+      let frame = request.encoded(reserving: RPCFraming.prefixLength)
+      let reply = try await channel.unary(Jobs.JobServiceMethods.replayWebhook, frame, options: options)
+      return try Jobs.ReplayWebhookResponse(decodingCall: reply)
+    }
+
+    /// The key that signs the webhooks of the caller's jobs.
+    package func getWebhookSecret(
+      _ request: Jobs.GetWebhookSecretRequest,
+      options: CallOptions = CallOptions()
+    ) async throws -> Jobs.GetWebhookSecretResponse {
+      let frame = request.encoded(reserving: RPCFraming.prefixLength)
+      let reply = try await channel.unary(Jobs.JobServiceMethods.getWebhookSecret, frame, options: options)
+      return try Jobs.GetWebhookSecretResponse(decodingCall: reply)
+    }
   }
 }
 
@@ -219,6 +300,21 @@ extension Jobs.JobServiceHandler {
       try await self.watchJob(
         request, responses: ResponseWriter(responses), context: context
       )
+    }
+    registry.unary(Jobs.JobServiceMethods.getWebhook) { message, context in
+      let request = try Jobs.GetWebhookRequest(decodingCall: message)
+      return try await self.getWebhook(request, context: context)
+        .encoded(reserving: RPCFraming.prefixLength)
+    }
+    registry.unary(Jobs.JobServiceMethods.replayWebhook) { message, context in
+      let request = try Jobs.ReplayWebhookRequest(decodingCall: message)
+      return try await self.replayWebhook(request, context: context)
+        .encoded(reserving: RPCFraming.prefixLength)
+    }
+    registry.unary(Jobs.JobServiceMethods.getWebhookSecret) { message, context in
+      let request = try Jobs.GetWebhookSecretRequest(decodingCall: message)
+      return try await self.getWebhookSecret(request, context: context)
+        .encoded(reserving: RPCFraming.prefixLength)
     }
   }
 }

@@ -598,6 +598,102 @@ package enum OpenAPIDocument {
             ]
           }
         },
+        "/api/v1/jobs/{job_id}/webhook": {
+          "get": {
+            "operationId": "Job_GetWebhook",
+            "tags": [
+              "Job"
+            ],
+            "summary": "Delivery of a job's webhook",
+            "parameters": [
+              {
+                "name": "job_id",
+                "in": "path",
+                "required": true,
+                "schema": {
+                  "type": "string"
+                }
+              }
+            ],
+            "responses": {
+              "200": {
+                "description": "Success.",
+                "content": {
+                  "application/json": {
+                    "schema": {
+                      "$ref": "#/components/schemas/Jobs.WebhookDelivery"
+                    }
+                  }
+                }
+              },
+              "default": {
+                "$ref": "#/components/responses/Problem"
+              }
+            },
+            "security": [
+              {
+                "accessToken": []
+              }
+            ],
+            "x-rate-limits": [
+              "user.default"
+            ]
+          }
+        },
+        "/api/v1/jobs/{job_id}/webhook/replay": {
+          "post": {
+            "operationId": "Job_ReplayWebhook",
+            "tags": [
+              "Job"
+            ],
+            "summary": "Send a job's webhook again",
+            "parameters": [
+              {
+                "name": "job_id",
+                "in": "path",
+                "required": true,
+                "schema": {
+                  "type": "string"
+                }
+              }
+            ],
+            "requestBody": {
+              "required": true,
+              "content": {
+                "application/json": {
+                  "schema": {
+                    "type": "object",
+                    "properties": {},
+                    "additionalProperties": false
+                  }
+                }
+              }
+            },
+            "responses": {
+              "202": {
+                "description": "Success.",
+                "content": {
+                  "application/json": {
+                    "schema": {
+                      "$ref": "#/components/schemas/Jobs.WebhookDelivery"
+                    }
+                  }
+                }
+              },
+              "default": {
+                "$ref": "#/components/responses/Problem"
+              }
+            },
+            "security": [
+              {
+                "accessToken": []
+              }
+            ],
+            "x-rate-limits": [
+              "user.default"
+            ]
+          }
+        },
         "/api/v1/payment/plans": {
           "get": {
             "operationId": "Billing_ListPlans",
@@ -666,6 +762,38 @@ package enum OpenAPIDocument {
             ],
             "x-rate-limits": [
               "upload",
+              "user.default"
+            ]
+          }
+        },
+        "/api/v1/webhooks/secret": {
+          "get": {
+            "operationId": "Job_GetWebhookSecret",
+            "tags": [
+              "Job"
+            ],
+            "summary": "Key of the caller's webhooks",
+            "responses": {
+              "200": {
+                "description": "Success.",
+                "content": {
+                  "application/json": {
+                    "schema": {
+                      "$ref": "#/components/schemas/Jobs.GetWebhookSecretResponse"
+                    }
+                  }
+                }
+              },
+              "default": {
+                "$ref": "#/components/responses/Problem"
+              }
+            },
+            "security": [
+              {
+                "accessToken": []
+              }
+            ],
+            "x-rate-limits": [
               "user.default"
             ]
           }
@@ -1150,7 +1278,7 @@ package enum OpenAPIDocument {
               },
               "webhook_url": {
                 "type": "string",
-                "description": "Receives a signed notice when the job ends."
+                "description": "Receives a signed notice when the job ends: a public https address of at most 2048 bytes, without\nuser information. See docs/webhooks.md."
               },
               "client_ref": {
                 "type": "string",
@@ -1227,6 +1355,25 @@ package enum OpenAPIDocument {
               },
               "remaining": {
                 "$ref": "#/components/schemas/Jobs.PlanRemaining"
+              }
+            },
+            "additionalProperties": false
+          },
+          "Jobs.GetWebhookResponse": {
+            "type": "object",
+            "properties": {
+              "delivery": {
+                "$ref": "#/components/schemas/Jobs.WebhookDelivery"
+              }
+            },
+            "additionalProperties": false
+          },
+          "Jobs.GetWebhookSecretResponse": {
+            "type": "object",
+            "properties": {
+              "key": {
+                "type": "string",
+                "description": "`whsec_` and the key in base64, as the libraries for Standard Webhooks take it."
               }
             },
             "additionalProperties": false
@@ -1585,6 +1732,58 @@ package enum OpenAPIDocument {
                 "type": "integer",
                 "format": "int32",
                 "description": "Seconds for which `upload_url` works."
+              }
+            },
+            "additionalProperties": false
+          },
+          "Jobs.ReplayWebhookResponse": {
+            "type": "object",
+            "properties": {
+              "delivery": {
+                "$ref": "#/components/schemas/Jobs.WebhookDelivery"
+              }
+            },
+            "additionalProperties": false
+          },
+          "Jobs.WebhookDelivery": {
+            "type": "object",
+            "properties": {
+              "id": {
+                "type": "string",
+                "description": "Sent as `webhook-id` with every attempt."
+              },
+              "job_id": {
+                "type": "string"
+              },
+              "status": {
+                "type": "string",
+                "enum": [
+                  "pending",
+                  "delivered",
+                  "dead"
+                ]
+              },
+              "attempts": {
+                "type": "integer",
+                "format": "int32",
+                "description": "Attempts so far, since the last replay."
+              },
+              "last_status": {
+                "type": "integer",
+                "format": "int32",
+                "description": "Status of the last answer."
+              },
+              "last_error": {
+                "type": "string",
+                "description": "Why there was no answer: unreachable, timed_out, too_large or refused."
+              },
+              "next_attempt_at": {
+                "type": "string",
+                "format": "date-time"
+              },
+              "ended_at": {
+                "type": "string",
+                "format": "date-time"
               }
             },
             "additionalProperties": false

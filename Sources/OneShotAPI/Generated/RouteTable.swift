@@ -298,6 +298,69 @@ package enum RouteTable {
       )
     ),
     RouteDescriptor(
+      httpMethod: "GET",
+      path: "/api/v1/jobs/{job_id}/webhook",
+      body: "",
+      responseBody: "delivery",
+      method: Jobs.JobServiceMethods.getWebhook,
+      request: Jobs.GetWebhookRequest.info,
+      response: Jobs.GetWebhookResponse.info,
+      policy: EdgePolicy(
+        auth: .user,
+        rateLimits: ["user.default"],
+        idempotency: .none,
+        maxBodyBytes: 0,
+        rawBody: false,
+        stream: .none,
+        successStatus: 0,
+        dialect: "",
+        developmentOnly: false,
+        summary: "Delivery of a job's webhook"
+      )
+    ),
+    RouteDescriptor(
+      httpMethod: "POST",
+      path: "/api/v1/jobs/{job_id}/webhook/replay",
+      body: "*",
+      responseBody: "delivery",
+      method: Jobs.JobServiceMethods.replayWebhook,
+      request: Jobs.ReplayWebhookRequest.info,
+      response: Jobs.ReplayWebhookResponse.info,
+      policy: EdgePolicy(
+        auth: .user,
+        rateLimits: ["user.default"],
+        idempotency: .none,
+        maxBodyBytes: 16384,
+        rawBody: false,
+        stream: .none,
+        successStatus: 202,
+        dialect: "",
+        developmentOnly: false,
+        summary: "Send a job's webhook again"
+      )
+    ),
+    RouteDescriptor(
+      httpMethod: "GET",
+      path: "/api/v1/webhooks/secret",
+      body: "",
+      responseBody: "",
+      method: Jobs.JobServiceMethods.getWebhookSecret,
+      request: Jobs.GetWebhookSecretRequest.info,
+      response: Jobs.GetWebhookSecretResponse.info,
+      policy: EdgePolicy(
+        auth: .user,
+        rateLimits: ["user.default"],
+        idempotency: .none,
+        maxBodyBytes: 0,
+        rawBody: false,
+        stream: .none,
+        successStatus: 0,
+        dialect: "",
+        developmentOnly: false,
+        summary: "Key of the caller's webhooks"
+      )
+    ),
+    RouteDescriptor(
       httpMethod: "POST",
       path: "/api/v1/uploads/presign",
       body: "*",

@@ -117,13 +117,14 @@ import Testing
         $0.params = .with { $0.inputUrl = "https://example.com/a" }
       }
       change(&request)
-      return try CreationRequest(request).fingerprint
+      return try CreationRequest(request, WebhookURLRule()).fingerprint
     }
     let plain = try request { _ in }
     #expect(try request { $0.jobType = "face_restoration" } == plain)
     #expect(try request { $0.priority = 5 } == plain)
     #expect(try request { $0.priority = 6 } != plain)
     #expect(try request { $0.params?.denoise = 0.2 } != plain)
+    #expect(try request { $0.webhookUrl = "https://example.com/hook" } != plain)
   }
 
   @Test("Requests without type, parameters or with a strange rank are refused")
@@ -135,7 +136,7 @@ import Testing
       }
       change(&request)
       do {
-        _ = try CreationRequest(request)
+        _ = try CreationRequest(request, WebhookURLRule())
         return nil
       } catch {
         return error.reason
@@ -146,7 +147,8 @@ import Testing
     #expect(reason { $0.jobType = "paint" } == "UNKNOWN_JOB_TYPE")
     #expect(reason { $0.params = nil } == "MISSING_FIELD")
     #expect(reason { $0.priority = 10 } == "INVALID_VALUE")
-    #expect(reason { $0.webhookUrl = "https://example.com/" } == "UNIMPLEMENTED")
+    #expect(reason { $0.webhookUrl = "https://example.com/" } == nil)
+    #expect(reason { $0.webhookUrl = "" } == "INVALID_VALUE")
     #expect(reason { $0.clientRef = String(repeating: "x", count: 256) } == "INVALID_VALUE")
   }
 

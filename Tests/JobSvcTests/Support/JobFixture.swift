@@ -63,7 +63,8 @@ struct JobFixture {
     of user: UserID,
     key: String? = nil,
     fingerprint: UInt8 = 1,
-    ownPriority: Int32 = 5
+    ownPriority: Int32 = 5,
+    webhookURL: String? = nil
   ) -> JobStore.NewJob {
     JobStore.NewJob(
       id: JobID(ids.next()),
@@ -72,6 +73,7 @@ struct JobFixture {
       params: [],
       ownPriority: ownPriority,
       clientRef: nil,
+      webhookURL: webhookURL,
       idempotency: key.map { ($0, [fingerprint]) }
     )
   }
@@ -90,9 +92,10 @@ struct JobFixture {
   func pendingJob(
     of user: UserID = JobFixture.newUser(),
     queueClass: Int32 = 0,
-    ownPriority: Int32 = 5
+    ownPriority: Int32 = 5,
+    webhookURL: String? = nil
   ) async throws -> JobID {
-    let job = newJob(of: user, ownPriority: ownPriority)
+    let job = newJob(of: user, ownPriority: ownPriority, webhookURL: webhookURL)
     _ = try await store.insert(job)
     #expect(try await store.admit(job.id, Self.admission(queueClass: queueClass)))
     return job.id

@@ -1,5 +1,6 @@
 import EventLoop
 import Foundation
+import HTTPClient
 import Logging
 import Net
 import OneShotAPI
@@ -19,6 +20,7 @@ struct ServiceFixture: Sendable {
   let billing: FakeBilling
   let gateway: FakeGateway
   let objects: MemoryStore
+  let http: HTTPClient
   let system: JobSystem
   let database: PostgresClient
   let user = UserID(UUID())
@@ -27,6 +29,7 @@ struct ServiceFixture: Sendable {
   static func run(
     workers: Bool = true,
     settings: [String: String] = [:],
+    hostOverrides: [String: [String]] = [:],
     _ body: @escaping @Sendable (ServiceFixture) async throws -> Void
   ) async throws {
     let redisURL = try #require(
@@ -46,6 +49,9 @@ struct ServiceFixture: Sendable {
       let redis = try RedisClient(url: redisURL, group: store.group, logger: logger)
       let objects = MemoryStore()
       let drain = DrainSignal()
+      var client = HTTPClientConfiguration()
+      client.hostOverrides = hostOverrides
+      let http = HTTPClient(group: store.group, configuration: client)
       let system = JobSystem(
         JobSystem.Dependencies(
           database: store.database,
@@ -53,6 +59,7 @@ struct ServiceFixture: Sendable {
           billing: try channel(to: billingServer, store.group),
           gateway: try channel(to: gatewayServer, store.group),
           objects: objects,
+          http: http,
           clock: SystemWallClock(),
           ids: UUIDv7(),
           drain: drain,
@@ -72,6 +79,7 @@ struct ServiceFixture: Sendable {
         billing: billing,
         gateway: gateway,
         objects: objects,
+        http: http,
         system: system,
         database: store.database
       )
@@ -86,6 +94,7 @@ struct ServiceFixture: Sendable {
       await front.close()
       for server in [server, billingServer, gatewayServer] { await server.drain(timeout: .zero) }
       await redis.shutdown()
+      await http.shutdown()
     }
   }
 
@@ -113,12 +122,15 @@ struct ServiceFixture: Sendable {
       environment: [
         "PUBLIC_BASE_URL": "http://own", "DISK_STORE_ROOT": "/none",
         "STORE_SIGNING_KEY": String(repeating: "k", count: 32), "RETRY_DELAYS": "0,0",
+        "HMAC_SECRET": ServiceFixture.webhookSecret,
       ].merging(settings) { _, new in new }
     )
     let configuration = JobConfiguration(&reader)
     try #require(reader.problems.isEmpty, "\(reader.problems)")
     return configuration
   }
+
+  static let webhookSecret = String(repeating: "h", count: 32)
 
   // MARK: Calls
 
@@ -138,6 +150,27 @@ struct ServiceFixture: Sendable {
   static let restore = Jobs.CreateJobRequest.with {
     $0.jobType = "face_restore"
     $0.params = .with { $0.inputUrl = "https://example.com/me.jpg" }
+  }
+
+  /// A request for a job whose end is told to `url`.
+  static func notifying(_ url: String) -> Jobs.CreateJobRequest {
+    var request = restore
+    request.webhookUrl = url
+    return request
+  }
+
+  /// How a job's notice stands, once it meets `condition`; looks for at most a minute.
+  func delivery(
+    _ job: String,
+    until condition: @Sendable (Jobs.WebhookDelivery) -> Bool
+  ) async throws -> Jobs.WebhookDelivery {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while true {
+      let found = try? await jobs.getWebhook(.with { $0.jobId = job }, options: options())
+      if let delivery = found?.delivery, condition(delivery) { return delivery }
+      try #require(ContinuousClock.now < deadline, "it did not come to pass")
+      _ = try await database.query("SELECT pg_sleep(0.01)")
+    }
   }
 
   func create(

@@ -817,6 +817,366 @@ void   oneshot__jobs__v1__job_event__free_unpacked
   assert(message->base.descriptor == &oneshot__jobs__v1__job_event__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   oneshot__jobs__v1__job_notice__init
+                     (Oneshot__Jobs__V1__JobNotice         *message)
+{
+  static const Oneshot__Jobs__V1__JobNotice init_value = ONESHOT__JOBS__V1__JOB_NOTICE__INIT;
+  *message = init_value;
+}
+size_t oneshot__jobs__v1__job_notice__get_packed_size
+                     (const Oneshot__Jobs__V1__JobNotice *message)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__job_notice__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t oneshot__jobs__v1__job_notice__pack
+                     (const Oneshot__Jobs__V1__JobNotice *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__job_notice__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t oneshot__jobs__v1__job_notice__pack_to_buffer
+                     (const Oneshot__Jobs__V1__JobNotice *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__job_notice__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Oneshot__Jobs__V1__JobNotice *
+       oneshot__jobs__v1__job_notice__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Oneshot__Jobs__V1__JobNotice *)
+     protobuf_c_message_unpack (&oneshot__jobs__v1__job_notice__descriptor,
+                                allocator, len, data);
+}
+void   oneshot__jobs__v1__job_notice__free_unpacked
+                     (Oneshot__Jobs__V1__JobNotice *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &oneshot__jobs__v1__job_notice__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   oneshot__jobs__v1__webhook_delivery__init
+                     (Oneshot__Jobs__V1__WebhookDelivery         *message)
+{
+  static const Oneshot__Jobs__V1__WebhookDelivery init_value = ONESHOT__JOBS__V1__WEBHOOK_DELIVERY__INIT;
+  *message = init_value;
+}
+size_t oneshot__jobs__v1__webhook_delivery__get_packed_size
+                     (const Oneshot__Jobs__V1__WebhookDelivery *message)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__webhook_delivery__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t oneshot__jobs__v1__webhook_delivery__pack
+                     (const Oneshot__Jobs__V1__WebhookDelivery *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__webhook_delivery__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t oneshot__jobs__v1__webhook_delivery__pack_to_buffer
+                     (const Oneshot__Jobs__V1__WebhookDelivery *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__webhook_delivery__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Oneshot__Jobs__V1__WebhookDelivery *
+       oneshot__jobs__v1__webhook_delivery__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Oneshot__Jobs__V1__WebhookDelivery *)
+     protobuf_c_message_unpack (&oneshot__jobs__v1__webhook_delivery__descriptor,
+                                allocator, len, data);
+}
+void   oneshot__jobs__v1__webhook_delivery__free_unpacked
+                     (Oneshot__Jobs__V1__WebhookDelivery *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &oneshot__jobs__v1__webhook_delivery__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   oneshot__jobs__v1__get_webhook_request__init
+                     (Oneshot__Jobs__V1__GetWebhookRequest         *message)
+{
+  static const Oneshot__Jobs__V1__GetWebhookRequest init_value = ONESHOT__JOBS__V1__GET_WEBHOOK_REQUEST__INIT;
+  *message = init_value;
+}
+size_t oneshot__jobs__v1__get_webhook_request__get_packed_size
+                     (const Oneshot__Jobs__V1__GetWebhookRequest *message)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__get_webhook_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t oneshot__jobs__v1__get_webhook_request__pack
+                     (const Oneshot__Jobs__V1__GetWebhookRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__get_webhook_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t oneshot__jobs__v1__get_webhook_request__pack_to_buffer
+                     (const Oneshot__Jobs__V1__GetWebhookRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__get_webhook_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Oneshot__Jobs__V1__GetWebhookRequest *
+       oneshot__jobs__v1__get_webhook_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Oneshot__Jobs__V1__GetWebhookRequest *)
+     protobuf_c_message_unpack (&oneshot__jobs__v1__get_webhook_request__descriptor,
+                                allocator, len, data);
+}
+void   oneshot__jobs__v1__get_webhook_request__free_unpacked
+                     (Oneshot__Jobs__V1__GetWebhookRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &oneshot__jobs__v1__get_webhook_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   oneshot__jobs__v1__get_webhook_response__init
+                     (Oneshot__Jobs__V1__GetWebhookResponse         *message)
+{
+  static const Oneshot__Jobs__V1__GetWebhookResponse init_value = ONESHOT__JOBS__V1__GET_WEBHOOK_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t oneshot__jobs__v1__get_webhook_response__get_packed_size
+                     (const Oneshot__Jobs__V1__GetWebhookResponse *message)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__get_webhook_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t oneshot__jobs__v1__get_webhook_response__pack
+                     (const Oneshot__Jobs__V1__GetWebhookResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__get_webhook_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t oneshot__jobs__v1__get_webhook_response__pack_to_buffer
+                     (const Oneshot__Jobs__V1__GetWebhookResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__get_webhook_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Oneshot__Jobs__V1__GetWebhookResponse *
+       oneshot__jobs__v1__get_webhook_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Oneshot__Jobs__V1__GetWebhookResponse *)
+     protobuf_c_message_unpack (&oneshot__jobs__v1__get_webhook_response__descriptor,
+                                allocator, len, data);
+}
+void   oneshot__jobs__v1__get_webhook_response__free_unpacked
+                     (Oneshot__Jobs__V1__GetWebhookResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &oneshot__jobs__v1__get_webhook_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   oneshot__jobs__v1__replay_webhook_request__init
+                     (Oneshot__Jobs__V1__ReplayWebhookRequest         *message)
+{
+  static const Oneshot__Jobs__V1__ReplayWebhookRequest init_value = ONESHOT__JOBS__V1__REPLAY_WEBHOOK_REQUEST__INIT;
+  *message = init_value;
+}
+size_t oneshot__jobs__v1__replay_webhook_request__get_packed_size
+                     (const Oneshot__Jobs__V1__ReplayWebhookRequest *message)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__replay_webhook_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t oneshot__jobs__v1__replay_webhook_request__pack
+                     (const Oneshot__Jobs__V1__ReplayWebhookRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__replay_webhook_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t oneshot__jobs__v1__replay_webhook_request__pack_to_buffer
+                     (const Oneshot__Jobs__V1__ReplayWebhookRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__replay_webhook_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Oneshot__Jobs__V1__ReplayWebhookRequest *
+       oneshot__jobs__v1__replay_webhook_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Oneshot__Jobs__V1__ReplayWebhookRequest *)
+     protobuf_c_message_unpack (&oneshot__jobs__v1__replay_webhook_request__descriptor,
+                                allocator, len, data);
+}
+void   oneshot__jobs__v1__replay_webhook_request__free_unpacked
+                     (Oneshot__Jobs__V1__ReplayWebhookRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &oneshot__jobs__v1__replay_webhook_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   oneshot__jobs__v1__replay_webhook_response__init
+                     (Oneshot__Jobs__V1__ReplayWebhookResponse         *message)
+{
+  static const Oneshot__Jobs__V1__ReplayWebhookResponse init_value = ONESHOT__JOBS__V1__REPLAY_WEBHOOK_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t oneshot__jobs__v1__replay_webhook_response__get_packed_size
+                     (const Oneshot__Jobs__V1__ReplayWebhookResponse *message)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__replay_webhook_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t oneshot__jobs__v1__replay_webhook_response__pack
+                     (const Oneshot__Jobs__V1__ReplayWebhookResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__replay_webhook_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t oneshot__jobs__v1__replay_webhook_response__pack_to_buffer
+                     (const Oneshot__Jobs__V1__ReplayWebhookResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__replay_webhook_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Oneshot__Jobs__V1__ReplayWebhookResponse *
+       oneshot__jobs__v1__replay_webhook_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Oneshot__Jobs__V1__ReplayWebhookResponse *)
+     protobuf_c_message_unpack (&oneshot__jobs__v1__replay_webhook_response__descriptor,
+                                allocator, len, data);
+}
+void   oneshot__jobs__v1__replay_webhook_response__free_unpacked
+                     (Oneshot__Jobs__V1__ReplayWebhookResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &oneshot__jobs__v1__replay_webhook_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   oneshot__jobs__v1__get_webhook_secret_request__init
+                     (Oneshot__Jobs__V1__GetWebhookSecretRequest         *message)
+{
+  static const Oneshot__Jobs__V1__GetWebhookSecretRequest init_value = ONESHOT__JOBS__V1__GET_WEBHOOK_SECRET_REQUEST__INIT;
+  *message = init_value;
+}
+size_t oneshot__jobs__v1__get_webhook_secret_request__get_packed_size
+                     (const Oneshot__Jobs__V1__GetWebhookSecretRequest *message)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__get_webhook_secret_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t oneshot__jobs__v1__get_webhook_secret_request__pack
+                     (const Oneshot__Jobs__V1__GetWebhookSecretRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__get_webhook_secret_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t oneshot__jobs__v1__get_webhook_secret_request__pack_to_buffer
+                     (const Oneshot__Jobs__V1__GetWebhookSecretRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__get_webhook_secret_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Oneshot__Jobs__V1__GetWebhookSecretRequest *
+       oneshot__jobs__v1__get_webhook_secret_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Oneshot__Jobs__V1__GetWebhookSecretRequest *)
+     protobuf_c_message_unpack (&oneshot__jobs__v1__get_webhook_secret_request__descriptor,
+                                allocator, len, data);
+}
+void   oneshot__jobs__v1__get_webhook_secret_request__free_unpacked
+                     (Oneshot__Jobs__V1__GetWebhookSecretRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &oneshot__jobs__v1__get_webhook_secret_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   oneshot__jobs__v1__get_webhook_secret_response__init
+                     (Oneshot__Jobs__V1__GetWebhookSecretResponse         *message)
+{
+  static const Oneshot__Jobs__V1__GetWebhookSecretResponse init_value = ONESHOT__JOBS__V1__GET_WEBHOOK_SECRET_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t oneshot__jobs__v1__get_webhook_secret_response__get_packed_size
+                     (const Oneshot__Jobs__V1__GetWebhookSecretResponse *message)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__get_webhook_secret_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t oneshot__jobs__v1__get_webhook_secret_response__pack
+                     (const Oneshot__Jobs__V1__GetWebhookSecretResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__get_webhook_secret_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t oneshot__jobs__v1__get_webhook_secret_response__pack_to_buffer
+                     (const Oneshot__Jobs__V1__GetWebhookSecretResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__get_webhook_secret_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Oneshot__Jobs__V1__GetWebhookSecretResponse *
+       oneshot__jobs__v1__get_webhook_secret_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Oneshot__Jobs__V1__GetWebhookSecretResponse *)
+     protobuf_c_message_unpack (&oneshot__jobs__v1__get_webhook_secret_response__descriptor,
+                                allocator, len, data);
+}
+void   oneshot__jobs__v1__get_webhook_secret_response__free_unpacked
+                     (Oneshot__Jobs__V1__GetWebhookSecretResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &oneshot__jobs__v1__get_webhook_secret_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor oneshot__jobs__v1__create_job_request__field_descriptors[5] =
 {
   {
@@ -2506,5 +2866,406 @@ const ProtobufCMessageDescriptor oneshot__jobs__v1__job_event__descriptor =
   oneshot__jobs__v1__job_event__field_indices_by_name,
   1,  oneshot__jobs__v1__job_event__number_ranges,
   (ProtobufCMessageInit) oneshot__jobs__v1__job_event__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor oneshot__jobs__v1__job_notice__field_descriptors[3] =
+{
+  {
+    "type",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Jobs__V1__JobNotice, type),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "timestamp",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Jobs__V1__JobNotice, timestamp),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "data",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Jobs__V1__JobNotice, data),
+    &oneshot__jobs__v1__job__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned oneshot__jobs__v1__job_notice__field_indices_by_name[] = {
+  2,   /* field[2] = data */
+  1,   /* field[1] = timestamp */
+  0,   /* field[0] = type */
+};
+static const ProtobufCIntRange oneshot__jobs__v1__job_notice__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor oneshot__jobs__v1__job_notice__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "oneshot.jobs.v1.JobNotice",
+  "JobNotice",
+  "Oneshot__Jobs__V1__JobNotice",
+  "oneshot.jobs.v1",
+  sizeof(Oneshot__Jobs__V1__JobNotice),
+  3,
+  oneshot__jobs__v1__job_notice__field_descriptors,
+  oneshot__jobs__v1__job_notice__field_indices_by_name,
+  1,  oneshot__jobs__v1__job_notice__number_ranges,
+  (ProtobufCMessageInit) oneshot__jobs__v1__job_notice__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor oneshot__jobs__v1__webhook_delivery__field_descriptors[8] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Jobs__V1__WebhookDelivery, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "job_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Jobs__V1__WebhookDelivery, job_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "status",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Jobs__V1__WebhookDelivery, status),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "attempts",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Jobs__V1__WebhookDelivery, attempts),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_status",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    offsetof(Oneshot__Jobs__V1__WebhookDelivery, _last_status_case),
+    offsetof(Oneshot__Jobs__V1__WebhookDelivery, last_status),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_error",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Oneshot__Jobs__V1__WebhookDelivery, _last_error_case),
+    offsetof(Oneshot__Jobs__V1__WebhookDelivery, last_error),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_attempt_at",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Jobs__V1__WebhookDelivery, next_attempt_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ended_at",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Jobs__V1__WebhookDelivery, ended_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned oneshot__jobs__v1__webhook_delivery__field_indices_by_name[] = {
+  3,   /* field[3] = attempts */
+  7,   /* field[7] = ended_at */
+  0,   /* field[0] = id */
+  1,   /* field[1] = job_id */
+  5,   /* field[5] = last_error */
+  4,   /* field[4] = last_status */
+  6,   /* field[6] = next_attempt_at */
+  2,   /* field[2] = status */
+};
+static const ProtobufCIntRange oneshot__jobs__v1__webhook_delivery__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor oneshot__jobs__v1__webhook_delivery__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "oneshot.jobs.v1.WebhookDelivery",
+  "WebhookDelivery",
+  "Oneshot__Jobs__V1__WebhookDelivery",
+  "oneshot.jobs.v1",
+  sizeof(Oneshot__Jobs__V1__WebhookDelivery),
+  8,
+  oneshot__jobs__v1__webhook_delivery__field_descriptors,
+  oneshot__jobs__v1__webhook_delivery__field_indices_by_name,
+  1,  oneshot__jobs__v1__webhook_delivery__number_ranges,
+  (ProtobufCMessageInit) oneshot__jobs__v1__webhook_delivery__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor oneshot__jobs__v1__get_webhook_request__field_descriptors[1] =
+{
+  {
+    "job_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Jobs__V1__GetWebhookRequest, job_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned oneshot__jobs__v1__get_webhook_request__field_indices_by_name[] = {
+  0,   /* field[0] = job_id */
+};
+static const ProtobufCIntRange oneshot__jobs__v1__get_webhook_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor oneshot__jobs__v1__get_webhook_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "oneshot.jobs.v1.GetWebhookRequest",
+  "GetWebhookRequest",
+  "Oneshot__Jobs__V1__GetWebhookRequest",
+  "oneshot.jobs.v1",
+  sizeof(Oneshot__Jobs__V1__GetWebhookRequest),
+  1,
+  oneshot__jobs__v1__get_webhook_request__field_descriptors,
+  oneshot__jobs__v1__get_webhook_request__field_indices_by_name,
+  1,  oneshot__jobs__v1__get_webhook_request__number_ranges,
+  (ProtobufCMessageInit) oneshot__jobs__v1__get_webhook_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor oneshot__jobs__v1__get_webhook_response__field_descriptors[1] =
+{
+  {
+    "delivery",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Jobs__V1__GetWebhookResponse, delivery),
+    &oneshot__jobs__v1__webhook_delivery__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned oneshot__jobs__v1__get_webhook_response__field_indices_by_name[] = {
+  0,   /* field[0] = delivery */
+};
+static const ProtobufCIntRange oneshot__jobs__v1__get_webhook_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor oneshot__jobs__v1__get_webhook_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "oneshot.jobs.v1.GetWebhookResponse",
+  "GetWebhookResponse",
+  "Oneshot__Jobs__V1__GetWebhookResponse",
+  "oneshot.jobs.v1",
+  sizeof(Oneshot__Jobs__V1__GetWebhookResponse),
+  1,
+  oneshot__jobs__v1__get_webhook_response__field_descriptors,
+  oneshot__jobs__v1__get_webhook_response__field_indices_by_name,
+  1,  oneshot__jobs__v1__get_webhook_response__number_ranges,
+  (ProtobufCMessageInit) oneshot__jobs__v1__get_webhook_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor oneshot__jobs__v1__replay_webhook_request__field_descriptors[1] =
+{
+  {
+    "job_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Jobs__V1__ReplayWebhookRequest, job_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned oneshot__jobs__v1__replay_webhook_request__field_indices_by_name[] = {
+  0,   /* field[0] = job_id */
+};
+static const ProtobufCIntRange oneshot__jobs__v1__replay_webhook_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor oneshot__jobs__v1__replay_webhook_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "oneshot.jobs.v1.ReplayWebhookRequest",
+  "ReplayWebhookRequest",
+  "Oneshot__Jobs__V1__ReplayWebhookRequest",
+  "oneshot.jobs.v1",
+  sizeof(Oneshot__Jobs__V1__ReplayWebhookRequest),
+  1,
+  oneshot__jobs__v1__replay_webhook_request__field_descriptors,
+  oneshot__jobs__v1__replay_webhook_request__field_indices_by_name,
+  1,  oneshot__jobs__v1__replay_webhook_request__number_ranges,
+  (ProtobufCMessageInit) oneshot__jobs__v1__replay_webhook_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor oneshot__jobs__v1__replay_webhook_response__field_descriptors[1] =
+{
+  {
+    "delivery",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Jobs__V1__ReplayWebhookResponse, delivery),
+    &oneshot__jobs__v1__webhook_delivery__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned oneshot__jobs__v1__replay_webhook_response__field_indices_by_name[] = {
+  0,   /* field[0] = delivery */
+};
+static const ProtobufCIntRange oneshot__jobs__v1__replay_webhook_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor oneshot__jobs__v1__replay_webhook_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "oneshot.jobs.v1.ReplayWebhookResponse",
+  "ReplayWebhookResponse",
+  "Oneshot__Jobs__V1__ReplayWebhookResponse",
+  "oneshot.jobs.v1",
+  sizeof(Oneshot__Jobs__V1__ReplayWebhookResponse),
+  1,
+  oneshot__jobs__v1__replay_webhook_response__field_descriptors,
+  oneshot__jobs__v1__replay_webhook_response__field_indices_by_name,
+  1,  oneshot__jobs__v1__replay_webhook_response__number_ranges,
+  (ProtobufCMessageInit) oneshot__jobs__v1__replay_webhook_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define oneshot__jobs__v1__get_webhook_secret_request__field_descriptors NULL
+#define oneshot__jobs__v1__get_webhook_secret_request__field_indices_by_name NULL
+#define oneshot__jobs__v1__get_webhook_secret_request__number_ranges NULL
+const ProtobufCMessageDescriptor oneshot__jobs__v1__get_webhook_secret_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "oneshot.jobs.v1.GetWebhookSecretRequest",
+  "GetWebhookSecretRequest",
+  "Oneshot__Jobs__V1__GetWebhookSecretRequest",
+  "oneshot.jobs.v1",
+  sizeof(Oneshot__Jobs__V1__GetWebhookSecretRequest),
+  0,
+  oneshot__jobs__v1__get_webhook_secret_request__field_descriptors,
+  oneshot__jobs__v1__get_webhook_secret_request__field_indices_by_name,
+  0,  oneshot__jobs__v1__get_webhook_secret_request__number_ranges,
+  (ProtobufCMessageInit) oneshot__jobs__v1__get_webhook_secret_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor oneshot__jobs__v1__get_webhook_secret_response__field_descriptors[1] =
+{
+  {
+    "key",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Jobs__V1__GetWebhookSecretResponse, key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned oneshot__jobs__v1__get_webhook_secret_response__field_indices_by_name[] = {
+  0,   /* field[0] = key */
+};
+static const ProtobufCIntRange oneshot__jobs__v1__get_webhook_secret_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor oneshot__jobs__v1__get_webhook_secret_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "oneshot.jobs.v1.GetWebhookSecretResponse",
+  "GetWebhookSecretResponse",
+  "Oneshot__Jobs__V1__GetWebhookSecretResponse",
+  "oneshot.jobs.v1",
+  sizeof(Oneshot__Jobs__V1__GetWebhookSecretResponse),
+  1,
+  oneshot__jobs__v1__get_webhook_secret_response__field_descriptors,
+  oneshot__jobs__v1__get_webhook_secret_response__field_indices_by_name,
+  1,  oneshot__jobs__v1__get_webhook_secret_response__number_ranges,
+  (ProtobufCMessageInit) oneshot__jobs__v1__get_webhook_secret_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

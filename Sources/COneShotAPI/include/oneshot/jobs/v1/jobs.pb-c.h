@@ -35,6 +35,14 @@ typedef struct Oneshot__Jobs__V1__CancelJobRequest Oneshot__Jobs__V1__CancelJobR
 typedef struct Oneshot__Jobs__V1__CancelJobResponse Oneshot__Jobs__V1__CancelJobResponse;
 typedef struct Oneshot__Jobs__V1__WatchJobRequest Oneshot__Jobs__V1__WatchJobRequest;
 typedef struct Oneshot__Jobs__V1__JobEvent Oneshot__Jobs__V1__JobEvent;
+typedef struct Oneshot__Jobs__V1__JobNotice Oneshot__Jobs__V1__JobNotice;
+typedef struct Oneshot__Jobs__V1__WebhookDelivery Oneshot__Jobs__V1__WebhookDelivery;
+typedef struct Oneshot__Jobs__V1__GetWebhookRequest Oneshot__Jobs__V1__GetWebhookRequest;
+typedef struct Oneshot__Jobs__V1__GetWebhookResponse Oneshot__Jobs__V1__GetWebhookResponse;
+typedef struct Oneshot__Jobs__V1__ReplayWebhookRequest Oneshot__Jobs__V1__ReplayWebhookRequest;
+typedef struct Oneshot__Jobs__V1__ReplayWebhookResponse Oneshot__Jobs__V1__ReplayWebhookResponse;
+typedef struct Oneshot__Jobs__V1__GetWebhookSecretRequest Oneshot__Jobs__V1__GetWebhookSecretRequest;
+typedef struct Oneshot__Jobs__V1__GetWebhookSecretResponse Oneshot__Jobs__V1__GetWebhookSecretResponse;
 
 
 /* --- enums --- */
@@ -663,6 +671,112 @@ struct  Oneshot__Jobs__V1__JobEvent
     , 0, {0,NULL}, {0,NULL}, 0, 0, {0,NULL}, 0,NULL, NULL, ONESHOT__JOBS__V1__JOB_EVENT___QUEUE_POSITION__NOT_SET, {0}, ONESHOT__JOBS__V1__JOB_EVENT___ESTIMATED_TIME__NOT_SET, {0}, ONESHOT__JOBS__V1__JOB_EVENT___MESSAGE__NOT_SET, {0}, ONESHOT__JOBS__V1__JOB_EVENT___ERROR_CODE__NOT_SET, {0} }
 
 
+struct  Oneshot__Jobs__V1__JobNotice
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData type;
+  Google__Protobuf__Timestamp *timestamp;
+  Oneshot__Jobs__V1__Job *data;
+};
+#define ONESHOT__JOBS__V1__JOB_NOTICE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&oneshot__jobs__v1__job_notice__descriptor) \
+    , {0,NULL}, NULL, NULL }
+
+
+typedef enum {
+  ONESHOT__JOBS__V1__WEBHOOK_DELIVERY___LAST_STATUS__NOT_SET = 0,
+  ONESHOT__JOBS__V1__WEBHOOK_DELIVERY___LAST_STATUS_LAST_STATUS = 5
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(ONESHOT__JOBS__V1__WEBHOOK_DELIVERY___LAST_STATUS__CASE)
+} Oneshot__Jobs__V1__WebhookDelivery__LastStatusCase;
+
+typedef enum {
+  ONESHOT__JOBS__V1__WEBHOOK_DELIVERY___LAST_ERROR__NOT_SET = 0,
+  ONESHOT__JOBS__V1__WEBHOOK_DELIVERY___LAST_ERROR_LAST_ERROR = 6
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(ONESHOT__JOBS__V1__WEBHOOK_DELIVERY___LAST_ERROR__CASE)
+} Oneshot__Jobs__V1__WebhookDelivery__LastErrorCase;
+
+struct  Oneshot__Jobs__V1__WebhookDelivery
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData job_id;
+  int32_t status;
+  int32_t attempts;
+  Google__Protobuf__Timestamp *next_attempt_at;
+  Google__Protobuf__Timestamp *ended_at;
+  Oneshot__Jobs__V1__WebhookDelivery__LastStatusCase _last_status_case;
+  union {
+    int32_t last_status;
+  };
+  Oneshot__Jobs__V1__WebhookDelivery__LastErrorCase _last_error_case;
+  union {
+    ProtobufCBinaryData last_error;
+  };
+};
+#define ONESHOT__JOBS__V1__WEBHOOK_DELIVERY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&oneshot__jobs__v1__webhook_delivery__descriptor) \
+    , {0,NULL}, {0,NULL}, 0, 0, NULL, NULL, ONESHOT__JOBS__V1__WEBHOOK_DELIVERY___LAST_STATUS__NOT_SET, {0}, ONESHOT__JOBS__V1__WEBHOOK_DELIVERY___LAST_ERROR__NOT_SET, {0} }
+
+
+struct  Oneshot__Jobs__V1__GetWebhookRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData job_id;
+};
+#define ONESHOT__JOBS__V1__GET_WEBHOOK_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&oneshot__jobs__v1__get_webhook_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Oneshot__Jobs__V1__GetWebhookResponse
+{
+  ProtobufCMessage base;
+  Oneshot__Jobs__V1__WebhookDelivery *delivery;
+};
+#define ONESHOT__JOBS__V1__GET_WEBHOOK_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&oneshot__jobs__v1__get_webhook_response__descriptor) \
+    , NULL }
+
+
+struct  Oneshot__Jobs__V1__ReplayWebhookRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData job_id;
+};
+#define ONESHOT__JOBS__V1__REPLAY_WEBHOOK_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&oneshot__jobs__v1__replay_webhook_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Oneshot__Jobs__V1__ReplayWebhookResponse
+{
+  ProtobufCMessage base;
+  Oneshot__Jobs__V1__WebhookDelivery *delivery;
+};
+#define ONESHOT__JOBS__V1__REPLAY_WEBHOOK_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&oneshot__jobs__v1__replay_webhook_response__descriptor) \
+    , NULL }
+
+
+struct  Oneshot__Jobs__V1__GetWebhookSecretRequest
+{
+  ProtobufCMessage base;
+};
+#define ONESHOT__JOBS__V1__GET_WEBHOOK_SECRET_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&oneshot__jobs__v1__get_webhook_secret_request__descriptor) \
+     }
+
+
+struct  Oneshot__Jobs__V1__GetWebhookSecretResponse
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData key;
+};
+#define ONESHOT__JOBS__V1__GET_WEBHOOK_SECRET_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&oneshot__jobs__v1__get_webhook_secret_response__descriptor) \
+    , {0,NULL} }
+
+
 /* Oneshot__Jobs__V1__CreateJobRequest methods */
 void   oneshot__jobs__v1__create_job_request__init
                      (Oneshot__Jobs__V1__CreateJobRequest         *message);
@@ -1005,6 +1119,158 @@ Oneshot__Jobs__V1__JobEvent *
 void   oneshot__jobs__v1__job_event__free_unpacked
                      (Oneshot__Jobs__V1__JobEvent *message,
                       ProtobufCAllocator *allocator);
+/* Oneshot__Jobs__V1__JobNotice methods */
+void   oneshot__jobs__v1__job_notice__init
+                     (Oneshot__Jobs__V1__JobNotice         *message);
+size_t oneshot__jobs__v1__job_notice__get_packed_size
+                     (const Oneshot__Jobs__V1__JobNotice   *message);
+size_t oneshot__jobs__v1__job_notice__pack
+                     (const Oneshot__Jobs__V1__JobNotice   *message,
+                      uint8_t             *out);
+size_t oneshot__jobs__v1__job_notice__pack_to_buffer
+                     (const Oneshot__Jobs__V1__JobNotice   *message,
+                      ProtobufCBuffer     *buffer);
+Oneshot__Jobs__V1__JobNotice *
+       oneshot__jobs__v1__job_notice__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   oneshot__jobs__v1__job_notice__free_unpacked
+                     (Oneshot__Jobs__V1__JobNotice *message,
+                      ProtobufCAllocator *allocator);
+/* Oneshot__Jobs__V1__WebhookDelivery methods */
+void   oneshot__jobs__v1__webhook_delivery__init
+                     (Oneshot__Jobs__V1__WebhookDelivery         *message);
+size_t oneshot__jobs__v1__webhook_delivery__get_packed_size
+                     (const Oneshot__Jobs__V1__WebhookDelivery   *message);
+size_t oneshot__jobs__v1__webhook_delivery__pack
+                     (const Oneshot__Jobs__V1__WebhookDelivery   *message,
+                      uint8_t             *out);
+size_t oneshot__jobs__v1__webhook_delivery__pack_to_buffer
+                     (const Oneshot__Jobs__V1__WebhookDelivery   *message,
+                      ProtobufCBuffer     *buffer);
+Oneshot__Jobs__V1__WebhookDelivery *
+       oneshot__jobs__v1__webhook_delivery__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   oneshot__jobs__v1__webhook_delivery__free_unpacked
+                     (Oneshot__Jobs__V1__WebhookDelivery *message,
+                      ProtobufCAllocator *allocator);
+/* Oneshot__Jobs__V1__GetWebhookRequest methods */
+void   oneshot__jobs__v1__get_webhook_request__init
+                     (Oneshot__Jobs__V1__GetWebhookRequest         *message);
+size_t oneshot__jobs__v1__get_webhook_request__get_packed_size
+                     (const Oneshot__Jobs__V1__GetWebhookRequest   *message);
+size_t oneshot__jobs__v1__get_webhook_request__pack
+                     (const Oneshot__Jobs__V1__GetWebhookRequest   *message,
+                      uint8_t             *out);
+size_t oneshot__jobs__v1__get_webhook_request__pack_to_buffer
+                     (const Oneshot__Jobs__V1__GetWebhookRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Oneshot__Jobs__V1__GetWebhookRequest *
+       oneshot__jobs__v1__get_webhook_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   oneshot__jobs__v1__get_webhook_request__free_unpacked
+                     (Oneshot__Jobs__V1__GetWebhookRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Oneshot__Jobs__V1__GetWebhookResponse methods */
+void   oneshot__jobs__v1__get_webhook_response__init
+                     (Oneshot__Jobs__V1__GetWebhookResponse         *message);
+size_t oneshot__jobs__v1__get_webhook_response__get_packed_size
+                     (const Oneshot__Jobs__V1__GetWebhookResponse   *message);
+size_t oneshot__jobs__v1__get_webhook_response__pack
+                     (const Oneshot__Jobs__V1__GetWebhookResponse   *message,
+                      uint8_t             *out);
+size_t oneshot__jobs__v1__get_webhook_response__pack_to_buffer
+                     (const Oneshot__Jobs__V1__GetWebhookResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Oneshot__Jobs__V1__GetWebhookResponse *
+       oneshot__jobs__v1__get_webhook_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   oneshot__jobs__v1__get_webhook_response__free_unpacked
+                     (Oneshot__Jobs__V1__GetWebhookResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Oneshot__Jobs__V1__ReplayWebhookRequest methods */
+void   oneshot__jobs__v1__replay_webhook_request__init
+                     (Oneshot__Jobs__V1__ReplayWebhookRequest         *message);
+size_t oneshot__jobs__v1__replay_webhook_request__get_packed_size
+                     (const Oneshot__Jobs__V1__ReplayWebhookRequest   *message);
+size_t oneshot__jobs__v1__replay_webhook_request__pack
+                     (const Oneshot__Jobs__V1__ReplayWebhookRequest   *message,
+                      uint8_t             *out);
+size_t oneshot__jobs__v1__replay_webhook_request__pack_to_buffer
+                     (const Oneshot__Jobs__V1__ReplayWebhookRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Oneshot__Jobs__V1__ReplayWebhookRequest *
+       oneshot__jobs__v1__replay_webhook_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   oneshot__jobs__v1__replay_webhook_request__free_unpacked
+                     (Oneshot__Jobs__V1__ReplayWebhookRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Oneshot__Jobs__V1__ReplayWebhookResponse methods */
+void   oneshot__jobs__v1__replay_webhook_response__init
+                     (Oneshot__Jobs__V1__ReplayWebhookResponse         *message);
+size_t oneshot__jobs__v1__replay_webhook_response__get_packed_size
+                     (const Oneshot__Jobs__V1__ReplayWebhookResponse   *message);
+size_t oneshot__jobs__v1__replay_webhook_response__pack
+                     (const Oneshot__Jobs__V1__ReplayWebhookResponse   *message,
+                      uint8_t             *out);
+size_t oneshot__jobs__v1__replay_webhook_response__pack_to_buffer
+                     (const Oneshot__Jobs__V1__ReplayWebhookResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Oneshot__Jobs__V1__ReplayWebhookResponse *
+       oneshot__jobs__v1__replay_webhook_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   oneshot__jobs__v1__replay_webhook_response__free_unpacked
+                     (Oneshot__Jobs__V1__ReplayWebhookResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Oneshot__Jobs__V1__GetWebhookSecretRequest methods */
+void   oneshot__jobs__v1__get_webhook_secret_request__init
+                     (Oneshot__Jobs__V1__GetWebhookSecretRequest         *message);
+size_t oneshot__jobs__v1__get_webhook_secret_request__get_packed_size
+                     (const Oneshot__Jobs__V1__GetWebhookSecretRequest   *message);
+size_t oneshot__jobs__v1__get_webhook_secret_request__pack
+                     (const Oneshot__Jobs__V1__GetWebhookSecretRequest   *message,
+                      uint8_t             *out);
+size_t oneshot__jobs__v1__get_webhook_secret_request__pack_to_buffer
+                     (const Oneshot__Jobs__V1__GetWebhookSecretRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Oneshot__Jobs__V1__GetWebhookSecretRequest *
+       oneshot__jobs__v1__get_webhook_secret_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   oneshot__jobs__v1__get_webhook_secret_request__free_unpacked
+                     (Oneshot__Jobs__V1__GetWebhookSecretRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Oneshot__Jobs__V1__GetWebhookSecretResponse methods */
+void   oneshot__jobs__v1__get_webhook_secret_response__init
+                     (Oneshot__Jobs__V1__GetWebhookSecretResponse         *message);
+size_t oneshot__jobs__v1__get_webhook_secret_response__get_packed_size
+                     (const Oneshot__Jobs__V1__GetWebhookSecretResponse   *message);
+size_t oneshot__jobs__v1__get_webhook_secret_response__pack
+                     (const Oneshot__Jobs__V1__GetWebhookSecretResponse   *message,
+                      uint8_t             *out);
+size_t oneshot__jobs__v1__get_webhook_secret_response__pack_to_buffer
+                     (const Oneshot__Jobs__V1__GetWebhookSecretResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Oneshot__Jobs__V1__GetWebhookSecretResponse *
+       oneshot__jobs__v1__get_webhook_secret_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   oneshot__jobs__v1__get_webhook_secret_response__free_unpacked
+                     (Oneshot__Jobs__V1__GetWebhookSecretResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Oneshot__Jobs__V1__CreateJobRequest_Closure)
@@ -1061,6 +1327,30 @@ typedef void (*Oneshot__Jobs__V1__WatchJobRequest_Closure)
 typedef void (*Oneshot__Jobs__V1__JobEvent_Closure)
                  (const Oneshot__Jobs__V1__JobEvent *message,
                   void *closure_data);
+typedef void (*Oneshot__Jobs__V1__JobNotice_Closure)
+                 (const Oneshot__Jobs__V1__JobNotice *message,
+                  void *closure_data);
+typedef void (*Oneshot__Jobs__V1__WebhookDelivery_Closure)
+                 (const Oneshot__Jobs__V1__WebhookDelivery *message,
+                  void *closure_data);
+typedef void (*Oneshot__Jobs__V1__GetWebhookRequest_Closure)
+                 (const Oneshot__Jobs__V1__GetWebhookRequest *message,
+                  void *closure_data);
+typedef void (*Oneshot__Jobs__V1__GetWebhookResponse_Closure)
+                 (const Oneshot__Jobs__V1__GetWebhookResponse *message,
+                  void *closure_data);
+typedef void (*Oneshot__Jobs__V1__ReplayWebhookRequest_Closure)
+                 (const Oneshot__Jobs__V1__ReplayWebhookRequest *message,
+                  void *closure_data);
+typedef void (*Oneshot__Jobs__V1__ReplayWebhookResponse_Closure)
+                 (const Oneshot__Jobs__V1__ReplayWebhookResponse *message,
+                  void *closure_data);
+typedef void (*Oneshot__Jobs__V1__GetWebhookSecretRequest_Closure)
+                 (const Oneshot__Jobs__V1__GetWebhookSecretRequest *message,
+                  void *closure_data);
+typedef void (*Oneshot__Jobs__V1__GetWebhookSecretResponse_Closure)
+                 (const Oneshot__Jobs__V1__GetWebhookSecretResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -1085,6 +1375,14 @@ extern const ProtobufCMessageDescriptor oneshot__jobs__v1__cancel_job_request__d
 extern const ProtobufCMessageDescriptor oneshot__jobs__v1__cancel_job_response__descriptor;
 extern const ProtobufCMessageDescriptor oneshot__jobs__v1__watch_job_request__descriptor;
 extern const ProtobufCMessageDescriptor oneshot__jobs__v1__job_event__descriptor;
+extern const ProtobufCMessageDescriptor oneshot__jobs__v1__job_notice__descriptor;
+extern const ProtobufCMessageDescriptor oneshot__jobs__v1__webhook_delivery__descriptor;
+extern const ProtobufCMessageDescriptor oneshot__jobs__v1__get_webhook_request__descriptor;
+extern const ProtobufCMessageDescriptor oneshot__jobs__v1__get_webhook_response__descriptor;
+extern const ProtobufCMessageDescriptor oneshot__jobs__v1__replay_webhook_request__descriptor;
+extern const ProtobufCMessageDescriptor oneshot__jobs__v1__replay_webhook_response__descriptor;
+extern const ProtobufCMessageDescriptor oneshot__jobs__v1__get_webhook_secret_request__descriptor;
+extern const ProtobufCMessageDescriptor oneshot__jobs__v1__get_webhook_secret_response__descriptor;
 
 PROTOBUF_C__END_DECLS
 
