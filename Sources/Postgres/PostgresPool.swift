@@ -79,9 +79,14 @@ actor PostgresPool {
     isCancellable: Bool = true
   ) async throws(PostgresError) -> UnitOfWork.Output {
     let id = nextID()
-    if isCancellable, Task.isCancelled { throw PostgresError(.cancelled, "the task is cancelled") }
+    if isCancellable, Task.isCancelled { throw Self.cancelledError }
     let result = await withTaskCancellationHandler {
       await withUnsafeContinuation { (completion: UnitOfWork.Completion) in
+        // A task off the loop was suspended before this closure, and a cancellation in between found
+        // no unit yet.
+        if isCancellable, Task.isCancelled {
+          return completion.resume(returning: .failure(Self.cancelledError))
+        }
         submit(
           UnitOfWork(
             id: id,
@@ -244,6 +249,7 @@ actor PostgresPool {
     leases = [:]
   }
 
+  private static let cancelledError = PostgresError(.cancelled, "the task is cancelled")
   static let closedError = PostgresError(.closed, "the client is shut down")
 }
 
