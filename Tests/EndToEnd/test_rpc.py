@@ -7,8 +7,9 @@ import uuid
 from pathlib import Path
 
 import grpc
+from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 
 from support import rpc, stack
 from support.client import Client
@@ -36,19 +37,44 @@ class Common(unittest.TestCase):
                 watch.cancel()
 
     def test_reflection(self):
-        """Every service lists itself and describes its methods"""
-        for name, service in rpc.OWNERS.items():
-            with self.subTest(name), rpc.channel(service, "test") as channel:
-                stub = reflection_pb2_grpc.ServerReflectionStub(channel)
-                requests = [
-                    reflection_pb2.ServerReflectionRequest(list_services=""),
-                    reflection_pb2.ServerReflectionRequest(file_containing_symbol=name),
-                ]
-                listed, described = stub.ServerReflectionInfo(iter(requests), timeout=rpc.TIMEOUT)
-                names = {one.name for one in listed.list_services_response.service}
-                self.assertLessEqual({name, "grpc.health.v1.Health"}, names)
-                files = described.file_descriptor_response.file_descriptor_proto
-                self.assertTrue(files)
+        """Every service lists itself and describes its methods, in both versions of the protocol"""
+        for version in ("v1", "v1alpha"):
+            for name, service in rpc.OWNERS.items():
+                with self.subTest(name, version=version), rpc.channel(service, "test") as channel:
+                    self.reflect(channel, version, name)
+
+    def reflect(self, channel: grpc.Channel, version: str, name: str) -> None:
+        # The messages of the two are the same; grpcio has generated code for the older one only.
+        info = channel.stream_stream(
+            f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+            request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+        )
+        method = rpc.pool().FindServiceByName(name).methods[0]
+        requests = [
+            reflection_pb2.ServerReflectionRequest(list_services=""),
+            reflection_pb2.ServerReflectionRequest(file_containing_symbol=name),
+            reflection_pb2.ServerReflectionRequest(file_containing_symbol=method.full_name),
+            reflection_pb2.ServerReflectionRequest(file_by_filename="google/protobuf/timestamp.proto"),
+            reflection_pb2.ServerReflectionRequest(file_containing_symbol="no.such.Thing"),
+        ]
+        listed, described, by_method, by_file, missing = info(iter(requests), timeout=rpc.TIMEOUT)
+        names = {one.name for one in listed.list_services_response.service}
+        self.assertLessEqual({name, "grpc.health.v1.Health"}, names)
+        self.assertIn(f"grpc.reflection.{version}.ServerReflection", names)
+        for answer in (described, by_method):
+            files = [
+                descriptor_pb2.FileDescriptorProto.FromString(one)
+                for one in answer.file_descriptor_response.file_descriptor_proto
+            ]
+            declared = {f"{file.package}.{one.name}" for file in files for one in file.service}
+            self.assertIn(name, declared)
+            # Everything that a file imports comes with it.
+            self.assertLessEqual(
+                {one for file in files for one in file.dependency}, {file.name for file in files}
+            )
+        self.assertTrue(by_file.file_descriptor_response.file_descriptor_proto)
+        self.assertEqual(missing.error_response.error_code, grpc.StatusCode.NOT_FOUND.value[0])
 
     def test_unknown_method(self):
         """A method that is not there is UNIMPLEMENTED"""
@@ -160,7 +186,6 @@ class Methods(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.called: set[str] = set()
         cls.services: list[rpc.Service] = []
 
     @classmethod
@@ -172,6 +197,16 @@ class Methods(unittest.TestCase):
         service = rpc.Service(name, caller, metadata)
         self.services.append(service)
         return service
+
+    def assert_all_called(self, *names: str) -> None:
+        """Every method of these services was called through `service`"""
+        wanted = {
+            method.full_name
+            for name in names
+            for method in rpc.pool().FindServiceByName(name).methods
+        }
+        called = {method for service in self.services for method in service.called}
+        self.assertEqual(wanted - called, set())
 
     def user(self) -> tuple[str, list[tuple[str, str]]]:
         """The id of a registered user, and the metadata that speaks for them."""
@@ -214,6 +249,7 @@ class Methods(unittest.TestCase):
         self.assertTrue(public("VerifySession", session_id=session).active)
         self.assertEqual(signed_in("Logout").status, "success")
         self.assertFalse(public("VerifySession", session_id=session).active)
+        self.assert_all_called("oneshot.auth.v1.AuthService")
 
     def test_auth_errors(self):
         """A refusal carries its reason in google.rpc.ErrorInfo"""
@@ -267,6 +303,7 @@ class Methods(unittest.TestCase):
         )
         self.assertTrue(event.webhook_response.processed)
         self.assertEqual(jobs("GetEntitlements", user_id=user).entitlements.plan_code, "pro")
+        self.assert_all_called("oneshot.billing.v1.BillingService")
 
     def test_jobs(self):
         """JobService and UploadService: presign, create, watch (a stream), get, list, cancel"""
@@ -282,6 +319,7 @@ class Methods(unittest.TestCase):
         self.assertTrue(jobs("GetJob", job_id=created.id).job.artifacts[0].output_url)
         self.assertEqual([job.id for job in jobs("ListJobs").items], [created.id])
         self.assertEqual(jobs("CancelJob", job_id=created.id).job.status, 3)
+        self.assert_all_called("oneshot.jobs.v1.JobService", "oneshot.jobs.v1.UploadService")
 
     def test_gpu(self):
         """GPUGatewayService: providers, a run and its stream, attaching, cancelling"""
@@ -317,3 +355,4 @@ class Methods(unittest.TestCase):
         self.assertEqual([event.WhichOneof("event") for event in attached], ["succeeded"])
         outcome = gpu("CancelRun", run_id=run, job_id=job).outcome
         self.assertEqual(outcome, 3)
+        self.assert_all_called("oneshot.gpu.v1.GPUGatewayService")

@@ -317,6 +317,7 @@ import Testing
       let over = WireClient.head(echo, ["filler": String(repeating: "x", count: room + 1)])
       let refused = try await client.call(over, RPCFraming.frame([1]))
       #expect(refused.headers?.first(":status") == "431")
+      #expect(refused.status == .resourceExhausted)
       let again = try await client.call(WireClient.head(echo), RPCFraming.frame([2]))
       #expect(again.status == .ok)
       #expect(calls.value == 2)

@@ -105,6 +105,16 @@ enum ResponseHead {
   static let trailersOnly = start
   private static let okTrailers: HeaderBlock = ["grpc-status": "0"]
 
+  /// An answer in HTTP's own terms; one about metadata says it in gRPC's as well.
+  static func http(_ status: Int) -> HeaderBlock {
+    var block: HeaderBlock = [":status": String(status)]
+    guard status == 431 else { return block }
+    block.append("content-type", "application/grpc")
+    let error = ServiceError.runtime(.resourceExhausted, "the metadata is over the limit")
+    StatusDetails.append(error, to: &block)
+    return block
+  }
+
   static func trailers(adding extra: HeaderBlock?) -> HeaderBlock {
     guard let extra else { return okTrailers }
     var block = okTrailers

@@ -359,7 +359,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     switch refusal {
     case .status(let error): fail(call, error)
     case .http(let status):
-      session?.submitResponse(call.stream, [":status": String(status)], endStream: true)
+      session?.submitResponse(call.stream, ResponseHead.http(status), endStream: true)
       stopReceiving(call)
       end(call, .runtime(.internalError, "HTTP status \(status)"))
     }

@@ -130,9 +130,11 @@ class Service:
         self.descriptor = pool().FindServiceByName(name)
         self.channel = channel(OWNERS[name], caller)
         self.metadata = metadata or []
+        self.called: set[str] = set()
 
     def __call__(self, method: str, **fields) -> Any:
         descriptor = self.descriptor.methods_by_name[method]
+        self.called.add(descriptor.full_name)
         request = message_class(descriptor.input_type.full_name)(**fields)
         return call(self.channel, descriptor, request, metadata=self.metadata)
 
