@@ -62,8 +62,8 @@ format: ## format the Swift code
 bench-smoke: deps release ## requests/s, p99 and CPU of three calls through the whole stack
 	@Benchmarks/smoke.sh
 
-bench-rpc: deps release ## CPU per call of our RPC beside a minimal C server
-	@Benchmarks/rpc.sh
+bench-rpc: deps ## a call's CPU, latency and memory beside four gRPC servers (ARGS='--quick')
+	@Benchmarks/rpc.sh $(ARGS)
 
 clean: ## stop everything, delete data, logs, pictures and builds
 	@$(SCRIPTS)/clean.sh

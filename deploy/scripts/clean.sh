@@ -11,4 +11,4 @@ if [ -d "$STATE_ROOT" ]; then
   rm -rf "${STATE_ROOT:?}"
 fi
 cd "$ROOT"
-rm -rf .build .tools out proto/generator/.build
+rm -rf .build .tools out proto/generator/.build Benchmarks/.build Benchmarks/GRPCSwift/.build

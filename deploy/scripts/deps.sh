@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing, and checks for Swift. Costs one query when
 # nothing is missing.
+#   deps.sh [package…]   further packages, for those who need them
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 packages=(
@@ -14,6 +15,7 @@ packages=(
   postgresql redis-server python3-venv python3-swift nghttp2-client jq curl
   # load generator and C compiler of the benchmarks
   wrk gcc
+  "$@"
 )
 
 installed=$(dpkg-query -W -f='${db:Status-Abbrev}${Package}\n' "${packages[@]}" 2>/dev/null || true)

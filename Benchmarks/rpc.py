@@ -1,0 +1,453 @@
+"""Measures echo servers: CPU, rate, latency, memory of one call; ours beside its peers.
+
+The servers are pinned to core 0, the generator (h2load) to core 1; all servers stand by while one is
+loaded, and every round loads each of them with each row in turn. Ratios are medians over rounds.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import resource
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+import grpc
+
+import echo_pb2
+
+HERE = pathlib.Path(__file__).resolve().parent
+SERVICE = "/oneshot.echo.v1.EchoService"
+SERVER_CORE, LOAD_CORE = "0", "1"
+# Rounds in which the rest of the machine used more than this share of a core do not count.
+MAX_OTHER_LOAD = 0.3
+TRIES = 3
+REPLIES = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One kind of load."""
+
+    name: str
+    payload: int
+    clients: int
+    streams: int
+    rate: int = 0  # calls per second; 0: as fast as the server answers
+    is_stream: bool = False
+    is_timed: bool = False  # h2load logs every call: wanted where latency is a goal
+
+    @property
+    def path(self) -> str:
+        return f"{SERVICE}/{'ServerStream' if self.is_stream else 'Echo'}"
+
+    @property
+    def request(self) -> bytes:
+        payload = bytes(self.payload)
+        if self.is_stream:
+            return frame(echo_pb2.ServerStreamRequest(payload=payload, count=REPLIES))
+        return frame(echo_pb2.EchoRequest(payload=payload))
+
+    @property
+    def reply_bytes(self) -> int:
+        payload = bytes(self.payload)
+        if not self.is_stream:
+            return len(frame(echo_pb2.EchoResponse(payload=payload)))
+        replies = (echo_pb2.ServerStreamResponse(payload=payload, index=i) for i in range(REPLIES))
+        return sum(len(frame(reply)) for reply in replies)
+
+
+ROWS = {
+    "100": Row("100 B, -c8 -m32", 100, 8, 32),
+    "1k": Row("1 KB, -c8 -m32", 1000, 8, 32),
+    "m4": Row("100 B, -c8 -m4", 100, 8, 4, is_timed=True),
+    "one": Row("100 B, -c1 -m1", 100, 1, 1, is_timed=True),
+    "rate": Row("100 B, 2000/s on 8", 100, 8, 32, rate=2000, is_timed=True),
+    "stream": Row("stream of 100, -c8 -m4", 100, 8, 4, is_stream=True),
+}
+PEERS = {
+    "c": "C floor",
+    "ours": "ours",
+    "cpp": "gRPC C++",
+    "swift": "grpc-swift-2",
+    "python": "grpcio",
+}
+
+# Goals (release bar, aim): ours divided by the peer's.
+GOALS = [
+    ("G1", "100", "cpu_us", {"c": (4.0, 2.5), "cpp": (0.55, 0.35), "swift": (0.085, 0.05)}),
+    ("G2", "1k", "cpu_us", {"c": (3.5, 2.2), "cpp": (0.6, 0.4), "swift": (0.085, None)}),
+    ("G3", "rate", "cpu_us", {"c": (1.8, 1.4), "cpp": (0.45, None), "swift": (0.10, None)}),
+    ("G4", "one", "cpu_us", {"c": (1.4, 1.2), "cpp": (0.65, None), "swift": (0.15, None)}),
+    ("G5", "one", "p50_us", {"c": (1.2, 1.1), "cpp": (0.85, None), "swift": (0.25, None)}),
+    ("G5", "one", "p99_us", {"c": (1.4, None)}),
+    ("G6", "m4", "p99_us", {"c": (2.5, 1.5), "cpp": (0.5, None), "swift": (0.12, None)}),
+    ("G7", "stream", "cpu_us", {"c": (5.0, 3.0), "cpp": (0.08, None), "swift": (0.08, None)}),
+    ("G8", "process", "rss_mb", {"swift": (0.6, None), "cpp": (None, 1.0)}),
+    ("G8", "process", "start_ms", {"swift": (1.5, 0.5)}),
+]
+METRICS = {
+    "cpu_us": "CPU us",
+    "rate": "calls/s",
+    "p50_us": "p50 us",
+    "p99_us": "p99 us",
+    "rss_mb": "peak RSS MB",
+    "start_ms": "start ms",
+}
+
+
+def frame(message) -> bytes:
+    """A gRPC frame: not compressed, length, message."""
+    text = message.SerializeToString()
+    return b"\0" + struct.pack(">I", len(text)) + text
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of all threads of a process, to the nanosecond (the clock of another process)."""
+    return time.clock_gettime_ns((~pid << 3) | 2) / 1e9
+
+
+def busy_seconds() -> float:
+    """CPU time of the whole machine."""
+    fields = pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def children_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """A running peer."""
+
+    def __init__(self, command: list[str], log: pathlib.Path, is_secure: bool) -> None:
+        self.port = free_port()
+        self.is_secure = is_secure
+        started = time.monotonic()
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                ["taskset", "-c", SERVER_CORE, *command, "--port", str(self.port)],
+                stdout=output,
+                stderr=output,
+            )
+        while not self.is_listening():
+            if self.process.poll() is not None or time.monotonic() - started > 20:
+                self.stop()
+                raise SystemExit(f"{command[0]} does not start\n{log.read_text()}")
+            time.sleep(0.0005)
+        self.start_ms = (time.monotonic() - started) * 1000
+
+    def is_listening(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def peak_rss_mb(self) -> float:
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+class Bench:
+    def __init__(self, arguments: argparse.Namespace, folder: pathlib.Path) -> None:
+        self.arguments = arguments
+        self.folder = folder
+        for key, row in ROWS.items():
+            (folder / f"request-{key}").write_bytes(row.request)
+        self.calls: dict[tuple[str, str, bool], int] = {}
+
+    def command(self, peer: str, is_secure: bool) -> list[str]:
+        build = self.arguments.build
+        command = {
+            "c": [str(build / "echod")],
+            "ours": [str(self.arguments.binaries / "EchoServer")],
+            "cpp": [str(build / "grpc-cpp")],
+            "swift": [str(HERE / "GRPCSwift/.build/release/GRPCSwiftEcho")],
+            "python": [sys.executable, str(HERE / "GRPCPython/echo.py")],
+        }[peer]
+        if is_secure:
+            command += ["--certificate", str(self.file("test.crt")), "--key"]
+            command += [str(self.file("test.key")), "--authority", str(self.file("ca.crt"))]
+        return command
+
+    def file(self, name: str) -> pathlib.Path:
+        return self.arguments.certificates / name
+
+    def start(self, peer: str, is_secure: bool) -> Server:
+        return Server(self.command(peer, is_secure), self.folder / f"{peer}.log", is_secure)
+
+    def check(self, peer: str, server: Server) -> None:
+        """What h2load does not look at: status and bytes of the replies, with a real client."""
+        address = f"127.0.0.1:{server.port}"
+        if server.is_secure:
+            files = [self.file(name).read_bytes() for name in ("ca.crt", "test.key", "test.crt")]
+            channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(*files))
+        else:
+            channel = grpc.insecure_channel(address)
+        with channel:
+            for row in (ROWS["100"], ROWS["1k"]):
+                payload = os.urandom(row.payload)
+                call = channel.unary_unary(row.path, response_deserializer=echo_pb2.EchoResponse.FromString)
+                request = echo_pb2.EchoRequest(payload=payload, text="é")
+                reply, state = call.with_call(request.SerializeToString(), timeout=20)
+                if state.code() != grpc.StatusCode.OK or (reply.payload, reply.text) != (payload, "é"):
+                    raise SystemExit(f"{peer}: the reply is not the request")
+            row = ROWS["stream"]
+            payload = os.urandom(row.payload)
+            call = channel.unary_stream(row.path, response_deserializer=echo_pb2.ServerStreamResponse.FromString)
+            request = echo_pb2.ServerStreamRequest(payload=payload, count=REPLIES)
+            replies = [(r.payload, r.index) for r in call(request.SerializeToString(), timeout=20)]
+            if replies != [(payload, index) for index in range(REPLIES)]:
+                raise SystemExit(f"{peer}: the stream is not what was asked for")
+
+    def load(self, key: str, server: Server, calls: int, log: pathlib.Path | None = None) -> float:
+        """Runs h2load; returns calls per second after checking that each had its reply."""
+        row = ROWS[key]
+        command = ["taskset", "-c", LOAD_CORE, "h2load", f"-n{calls}", f"-c{row.clients}", f"-m{row.streams}"]
+        command += ["-d", str(self.folder / f"request-{key}"), "-H", "te: trailers"]
+        command += ["-H", "content-type: application/grpc"]
+        if row.rate:
+            command += [f"--rps={row.rate // row.clients}"]
+        if log:
+            log.unlink(missing_ok=True)
+            command += [f"--log-file={log}"]
+        environment = dict(os.environ)
+        if server.is_secure:
+            environment["LD_PRELOAD"] = str(self.arguments.build / "client_certificate.so")
+            environment["BENCH_CERTIFICATE"] = str(self.file("test.crt"))
+            environment["BENCH_KEY"] = str(self.file("test.key"))
+        scheme = "https" if server.is_secure else "http"
+        command += [f"{scheme}://127.0.0.1:{server.port}{row.path}"]
+        output = subprocess.run(command, capture_output=True, text=True, env=environment).stdout
+        answered = f"{calls} succeeded, 0 failed" in output
+        data = re.search(r"\((\d+)\) data", output)
+        if not answered or not data or int(data[1]) != calls * row.reply_bytes:
+            raise SystemExit(f"{row.name}: not every call had its reply\n{output}")
+        return float(re.search(r"finished in .*?, ([\d.]+) req/s", output)[1])
+
+    def calls_for(self, key: str, peer: str, server: Server) -> int:
+        """As many calls as take the wished time, found once; also the warming-up."""
+        row, seconds = ROWS[key], self.arguments.seconds
+        if row.rate:
+            return int(row.rate * max(seconds, 2)) // row.clients * row.clients
+        known = self.calls.get((key, peer, server.is_secure))
+        if known:
+            self.load(key, server, max(known // 10, row.clients))
+            return known
+        calls = 50 * row.clients
+        while True:
+            rate = self.load(key, server, calls)
+            if calls / rate > seconds / 8:
+                break
+            calls *= 5
+        calls = max(int(rate * seconds), 20) // row.clients * row.clients
+        self.calls[key, peer, server.is_secure] = calls
+        return calls
+
+    def measure(self, key: str, peer: str, server: Server) -> dict | None:
+        """One load; None when the machine was busy with something else each time."""
+        row = ROWS[key]
+        log = self.folder / "calls" if row.is_timed else None
+        calls = self.calls_for(key, peer, server)
+        for _ in range(TRIES):
+            before = cpu_seconds(server.pid), children_seconds(), busy_seconds(), time.monotonic()
+            rate = self.load(key, server, calls, log)
+            after = cpu_seconds(server.pid), children_seconds(), busy_seconds(), time.monotonic()
+            cpu, generator, busy, wall = (b - a for a, b in zip(before, after))
+            if (busy - cpu - generator) / wall <= MAX_OTHER_LOAD:
+                break
+            print(f"  {row.name}, {PEERS[peer]}: dropped, the machine was busy", file=sys.stderr)
+        else:
+            return None
+        per_call = REPLIES if row.is_stream else 1
+        result = {
+            "cpu_us": cpu * 1e6 / calls / per_call,
+            "rate": rate * per_call,
+            "generator": generator / wall,
+        }
+        if log:
+            times = sorted(int(line.split("\t")[2]) for line in log.read_text().splitlines())
+            result["p50_us"] = times[len(times) // 2]
+            result["p99_us"] = times[len(times) * 99 // 100]
+        return result
+
+    def round(self, peers: list[str], rows: list[str], is_secure: bool, is_first: bool) -> dict:
+        """Loads every peer with every row; results by row and peer."""
+        results: dict[str, dict] = {key: {} for key in rows}
+        with contextlib.ExitStack() as stack:
+            servers = {}
+            for peer in peers:
+                servers[peer] = server = self.start(peer, is_secure)
+                stack.callback(server.stop)
+                if is_first:
+                    self.check(peer, server)
+            for key in rows:
+                for peer, server in servers.items():
+                    results[key][peer] = self.measure(key, peer, server)
+            results["process"] = {
+                peer: {"rss_mb": server.peak_rss_mb, "start_ms": server.start_ms}
+                for peer, server in servers.items()
+            }
+        return results
+
+
+def summarize(rounds: list[dict], peers: list[str]) -> dict:
+    """Medians of every figure, and of its ratio to ours in the same round."""
+    summary: dict = {}
+    for key in rounds[0]:
+        for metric in (*METRICS, "generator"):
+            values: dict[str, list[float]] = {}
+            ratios: dict[str, list[float]] = {}
+            for one in rounds:
+                found = {p: r[metric] for p, r in one[key].items() if r and metric in r}
+                for peer, value in found.items():
+                    values.setdefault(peer, []).append(value)
+                    if peer != "ours" and "ours" in found:
+                        ratios.setdefault(peer, []).append(found["ours"] / value)
+            if values:
+                summary.setdefault(key, {})[metric] = {
+                    "median": {p: round(statistics.median(v), 3) for p, v in values.items()},
+                    "ratio": {p: round(statistics.median(v), 4) for p, v in ratios.items()},
+                    "rounds": {p: len(v) for p, v in values.items()},
+                }
+    return summary
+
+
+def judge(summary: dict) -> list[dict]:
+    verdicts = []
+    for goal, key, metric, bars in GOALS:
+        ratios = summary.get(key, {}).get(metric, {}).get("ratio", {})
+        for peer, (must, aim) in bars.items():
+            if peer in ratios:
+                ratio = ratios[peer]
+                verdicts.append(
+                    {
+                        "goal": goal,
+                        "row": key,
+                        "metric": metric,
+                        "peer": peer,
+                        "ratio": ratio,
+                        "must": must,
+                        "aim": aim,
+                        "must_met": must is None or ratio <= must,
+                        "aim_met": aim is None or ratio <= aim,
+                    }
+                )
+    return verdicts
+
+
+def number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}" if value >= 10 else f"{value:.2f}"
+
+
+def print_table(title: str, summary: dict, peers: list[str]) -> None:
+    others = [peer for peer in peers if peer != "ours"]
+    print(f"\n{title}")
+    head = [f"{'':<36}"] + [f"{PEERS[p]:>13}" for p in peers]
+    print("".join(head + [f"{'/' + p:>9}" for p in others] + [f"{'load':>7}"]))
+    for key, figures in summary.items():
+        name = ROWS[key].name if key in ROWS else "process"
+        for metric, label in METRICS.items():
+            if metric not in figures:
+                continue
+            unit = label + (" a reply" if key == "stream" and metric == "cpu_us" else "")
+            values, ratios = figures[metric]["median"], figures[metric]["ratio"]
+            line = f"{name + ': ' + unit:<36}"
+            line += "".join(f"{number(values.get(p)):>13}" for p in peers)
+            for peer in others:
+                line += f"{ratios[peer]:>9.3f}" if peer in ratios else f"{'-':>9}"
+            used = figures.get("generator", {}).get("median", {})
+            print(line + (f"{max(used.values()):>7.2f}" if used else ""))
+
+
+def print_goals(verdicts: list[dict]) -> None:
+    for v in verdicts:
+        must = "-" if v["must"] is None else f"<= {v['must']:g} {'met' if v['must_met'] else 'MISSED'}"
+        aim = "-" if v["aim"] is None else f"<= {v['aim']:g} {'met' if v['aim_met'] else 'missed'}"
+        row = ROWS[v["row"]].name if v["row"] in ROWS else "process"
+        what = f"{row}: {METRICS[v['metric']]} / {v['peer']}"
+        print(f"  {v['goal']}  {what:<42}{v['ratio']:>8.3f}   must {must:<16} aim {aim}")
+
+
+def chosen(text: str, known: dict, what: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in known:
+            raise SystemExit(f"error: no {what} is called '{name}'; known: {', '.join(known)}")
+    return names
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="rpc.sh")
+    parser.add_argument("--peers", default=",".join(PEERS), help="comma-separated")
+    parser.add_argument("--rows", default=",".join(ROWS), help="comma-separated")
+    parser.add_argument("--security", default="plain,tls", help="plain, tls or both")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=1.5, help="of each load")
+    parser.add_argument("--quick", action="store_true", help="ours and the floor, in clear, 3 rounds")
+    for name in ("build", "certificates", "binaries", "report"):
+        parser.add_argument(f"--{name}", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.security = "plain"
+        if arguments.peers == ",".join(PEERS):
+            arguments.peers = "c,ours"
+    peers = chosen(arguments.peers, PEERS, "peer")
+    rows = chosen(arguments.rows, ROWS, "row")
+    securities = chosen(arguments.security, {"plain": 0, "tls": 0}, "security")
+
+    report: dict = {}
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(arguments, pathlib.Path(folder))
+        for security in securities:
+            rounds = []
+            for turn in range(arguments.rounds):
+                print(f"{security}: round {turn + 1} of {arguments.rounds}", file=sys.stderr)
+                rounds.append(bench.round(peers, rows, security == "tls", turn == 0))
+            summary = summarize(rounds, peers)
+            verdicts = judge(summary)
+            title = "clear text" if security == "plain" else "mutual TLS 1.3"
+            print_table(f"unary and streaming echo, {title}", summary, peers)
+            if verdicts:
+                print("goals" + ("" if security == "plain" else " (set for clear text)"))
+                print_goals(verdicts)
+            report[security] = {"rows": summary, "goals": verdicts, "rounds": rounds}
+    arguments.report.parent.mkdir(exist_ok=True)
+    arguments.report.write_text(json.dumps(report, indent=2))
+    print(
+        f"\nservers on core {SERVER_CORE}, h2load on core {LOAD_CORE} ('load': its use of that core, above"
+        f" 0.9 calls/s are a lower bound);\nratios (ours / peer) are medians over {arguments.rounds}"
+        f" rounds; written to {arguments.report}"
+    )
+
+
+if __name__ == "__main__":
+    main()
