@@ -5,7 +5,7 @@ SCRIPTS := deploy/scripts
 SWIFT_FILES = git ls-files '*.swift' | grep -vE '/Generated/|^Tests/Protos/'
 .DEFAULT_GOAL := help
 .PHONY: help deps certs build release demo test test-unit test-e2e up down logs status clean \
-  generate lint format codec-check bench-smoke bench-rpc
+  generate lint format interop codec-check bench-smoke bench-rpc
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ lint: ## check the format of the Swift code
 
 format: ## format the Swift code
 	@$(SWIFT_FILES) | xargs swift format --in-place --parallel
+
+interop: deps ## gRPC's interop cases, ours and the official library's, as a matrix
+	@$(SCRIPTS)/interop.sh
 
 bench-smoke: deps release ## requests/s, p99 and CPU of three calls through the whole stack
 	@Benchmarks/smoke.sh
