@@ -24,6 +24,7 @@ struct BillingConfiguration: ServiceConfiguration {
 
   static let keys = [defaultCredits, mockMode, planOverrides]
   static let needs: ServiceNeeds = [.postgres, .rpcServer]
+  static let peers: [ServiceName] = []
 
   let startingCredits: Int64
   let mock: MockMode

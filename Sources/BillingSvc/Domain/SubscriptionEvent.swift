@@ -15,6 +15,8 @@ struct SubscriptionEvent: Sendable, Hashable {
     case other
   }
 
+  static let mockProvider = "mock"
+
   /// The payment provider's name.
   var provider: String
   /// The provider's id of the event; a repeat has the same.
@@ -30,6 +32,12 @@ struct SubscriptionEvent: Sendable, Hashable {
   /// End of the paid period; nil when the product's length decides.
   var expiresAt: Date?
 
+  /// Name under which the inbox knows the event.
+  ///
+  /// A payment provider's ids are its own; those of mock events are chosen by users, and two users
+  /// may choose the same.
+  var inboxID: String { provider == Self.mockProvider ? "\(user):\(id)" : id }
+
   /// What the event does.
   var effect: Effect {
     switch type {
@@ -43,6 +51,9 @@ struct SubscriptionEvent: Sendable, Hashable {
 
 /// What came of an event.
 struct EventReceipt: Sendable, Hashable {
+  /// Outcome of an event about a subscription that another user pays for.
+  static let otherOwner = "other_owner"
+
   /// Whether the event had an effect, now or when it came first.
   var isProcessed: Bool
   /// Whether it had been received before.
@@ -64,7 +75,7 @@ extension SubscriptionEvent {
     expiresAt: Date?
   ) -> SubscriptionEvent {
     SubscriptionEvent(
-      provider: "mock",
+      provider: mockProvider,
       id: id,
       type: type,
       user: user,

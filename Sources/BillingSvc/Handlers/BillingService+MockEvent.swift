@@ -43,13 +43,9 @@ extension BillingService {
         "product_id",
         maxBytes: Self.maxNameBytes
       ),
-      expiresAt: request.expiresAt?.date
+      expiresAt: try RequestFields.date(request.expiresAt, "expires_at")
     )
-    let receipt = try await store.receive(event, payload: try event.payload())
-    logger.notice(
-      "mock event",
-      metadata: ["event_type": "\(event.type)", "outcome": "\(receipt.outcome)"]
-    )
+    let receipt = try await receive(event, payload: try event.payload())
     return Billing.MockEventResponse(
       status: "success",
       message: "Mock event sent to webhook",

@@ -1,12 +1,15 @@
 internal import Foundation
 internal import OneShotAPI
+internal import Protobuf
 internal import RPC
 internal import ServiceKit
 
 /// Reads fields of requests, or refuses the request with the field's name.
 enum RequestFields {
+  /// The job that a call is about; its id stands on the call's log lines.
   static func job(_ text: String) throws(ServiceError) -> JobID {
     guard let id = JobID(text: text) else { throw invalid("job_id", "must be a UUID") }
+    LogContext.note(id)
     return id
   }
 
@@ -33,6 +36,18 @@ enum RequestFields {
       throw invalid(field, "must have at most \(maxBytes) bytes")
     }
     return text
+  }
+
+  /// A moment in the years 1 to 9999; nil when it is not given.
+  static func date(
+    _ timestamp: GoogleProtobuf.Timestamp?,
+    _ field: String
+  ) throws(ServiceError) -> Date? {
+    guard let timestamp else { return nil }
+    guard let date = timestamp.date else {
+      throw invalid(field, "must be a time in the years 1 to 9999")
+    }
+    return date
   }
 
   static func invalid(_ field: String, _ description: String) -> ServiceError {

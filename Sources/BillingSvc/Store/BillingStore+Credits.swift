@@ -65,7 +65,7 @@ extension BillingStore {
     )
   }
 
-  /// Adds credits, once per reference.
+  /// Adds credits, once for each user, kind and reference.
   ///
   /// - Returns: The balance after it, and whether this call made the change.
   func grant(
@@ -89,7 +89,10 @@ extension BillingStore {
   /// Invariants that do not hold; a healthy ledger has none.
   func violations(limit: Int32 = 1_000) async throws -> [LedgerViolation] {
     let rows = try await query(
-      "SELECT invariant, subject, detail FROM ledger_violations LIMIT \(limit)"
+      """
+      SELECT invariant, subject, detail FROM ledger_violations
+      UNION ALL SELECT invariant, subject, detail FROM entitlement_violations LIMIT \(limit)
+      """
     )
     return try rows.map { row in
       let (invariant, subject, detail) = try row.decode(String.self, String.self, String?.self)

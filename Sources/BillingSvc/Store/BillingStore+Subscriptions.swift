@@ -3,8 +3,8 @@ internal import Postgres
 internal import ServiceKit
 
 extension BillingStore {
-  /// Takes in one event of a subscription; applies it unless it is a repeat, older than what is
-  /// known, or of a kind without effect.
+  /// Takes in one event of a subscription; applies it unless it is a repeat, about somebody
+  /// else's subscription, older than what is known, or of a kind without effect.
   ///
   /// The payload is the event as JSON, kept as it came.
   func receive(_ event: SubscriptionEvent, payload: String) async throws -> EventReceipt {
@@ -12,7 +12,7 @@ extension BillingStore {
       """
       SELECT processed, duplicate, outcome
       FROM receive_subscription_event(
-        \(event.provider), \(event.id), \(event.type), \(event.effect.rawValue),
+        \(event.provider), \(event.inboxID), \(event.type), \(event.effect.rawValue),
         \(event.user.uuid), \(event.productID), \(event.subscriptionID), \(event.occurredAt),
         \(event.expiresAt), \(JSONText(payload)), \(settings.startingCredits), \(now))
       """

@@ -3,6 +3,7 @@ import Foundation
 import HTTP2
 import Logging
 import OneShotAPI
+import Protobuf
 import RPC
 import ServiceKit
 import Testing
@@ -263,6 +264,20 @@ import Testing
               Billing.GrantCreditsRequest(userId: user, amount: 5, kind: .bonus),
               context: context
             )
+          }
+        ),
+        (
+          "expires_at",
+          {
+            // The year 292277, where PostgreSQL would say infinity.
+            var event = Billing.MockEventRequest(
+              eventType: "subscription_created",
+              userId: user,
+              productId: "pro_monthly"
+            )
+            event.expiresAt = GoogleProtobuf.Timestamp(seconds: 9_223_372_036_854)
+            let local = subject.context(nil, "user", "127.0.0.1")
+            _ = try await subject.service.mockEvent(event, context: local)
           }
         ),
       ]

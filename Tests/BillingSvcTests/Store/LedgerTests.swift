@@ -18,6 +18,22 @@ import Testing
     }
   }
 
+  @Test("The same reference of another user, or of another kind, is another grant")
+  func references() async throws {
+    try await BillingFixture.run { billing in
+      let (one, other) = (BillingFixture.newUser(), BillingFixture.newUser())
+      for (user, kind) in [(one, GrantKind.purchase), (other, .purchase), (one, .refund)] {
+        let first = try await billing.store.grant(5, to: user, kind: kind, reference: "order 1")
+        #expect(first.isChanged)
+        let second = try await billing.store.grant(5, to: user, kind: kind, reference: "order 1")
+        #expect(!second.isChanged)
+        #expect(first.balance == second.balance)
+      }
+      #expect(try await billing.store.credits(of: one).balance == 20)
+      #expect(try await billing.store.credits(of: other).balance == 15)
+    }
+  }
+
   @Test(
     "Entries cannot be changed or removed",
     arguments: [
