@@ -21,7 +21,7 @@ struct CtlConfiguration: Sendable {
 
   /// Where each service's probes are.
   let admins: [(service: ServiceName, endpoint: Endpoint)]
-  /// URL of a role that may read the billing schema; empty when not given.
+  /// URL of a role that may read the schemas of billing and jobs; empty when not given.
   let databaseURL: String
 
   /// Reads everything, or ends the process with every problem on standard error.

@@ -111,36 +111,6 @@ def until(what: str, probe: Callable[[], Value], seconds: float = 30, pause: flo
         time.sleep(pause)
 
 
-# Jobs beside their holds, seen at one moment: nothing runs uncharged, and nothing is charged that did
-# not succeed. A settlement that is written but not delivered yet explains a hold that is still held.
-AUDIT = """
-WITH pair AS (
-  SELECT j.id, j.user_id, j.state, h.job_id AS hold, h.user_id AS payer, h.state AS hold_state,
-         h.is_tombstone, s.action, s.settled_at
-  FROM jobs.job j
-  LEFT JOIN billing.credit_hold h ON h.job_id = j.id
-  LEFT JOIN jobs.settlement s ON s.job_id = j.id
-)
-SELECT 'job without hold', id, state FROM pair
-WHERE state IN ('pending', 'running', 'succeeded') AND (hold IS NULL OR is_tombstone)
-UNION ALL
-SELECT 'hold of another user', id, payer::text FROM pair WHERE payer <> user_id
-UNION ALL
-SELECT 'runs after its hold', id, hold_state FROM pair
-WHERE state IN ('pending', 'running') AND hold_state <> 'held'
-UNION ALL
-SELECT 'charged without success', id, state FROM pair
-WHERE state <> 'succeeded' AND hold_state = 'captured'
-UNION ALL
-SELECT 'ended without settlement', id, state FROM pair
-WHERE state IN ('succeeded', 'failed', 'cancelled') AND hold_state = 'held' AND action IS NULL
-UNION ALL
-SELECT 'settled otherwise', id, hold_state FROM pair
-WHERE settled_at IS NOT NULL
-  AND hold_state IS DISTINCT FROM CASE action WHEN 'capture' THEN 'captured' ELSE 'released' END
-"""
-
-
 class Lock:
     """A database session that holds locks, so that a service stops at a known statement."""
 
