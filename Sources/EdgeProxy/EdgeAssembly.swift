@@ -76,7 +76,7 @@ enum EdgeAssembly {
         HealthCheck("redis") {
           _ = try await redis.command("PING"); return [:]
         }
-      ],
+      ] + app.peerChecks,
       clock: app.clock
     ) { drain.isDraining }
     let core = EdgeCore(

@@ -77,6 +77,7 @@ struct EdgeConfiguration: ServiceConfiguration {
       connections, connectionsPerAddress,
     ] + StoreConfiguration.keys
   static let needs: ServiceNeeds = [.redis]
+  static let peers: [ServiceName] = [.auth, .billing, .jobs]
 
   let httpListen: Endpoint
   let httpsListen: Endpoint?

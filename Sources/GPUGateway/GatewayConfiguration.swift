@@ -58,6 +58,7 @@ struct GatewayConfiguration: ServiceConfiguration {
       minDimension,
     ] + StoreConfiguration.keys
   static let needs: ServiceNeeds = [.postgres, .rpcServer]
+  static let peers: [ServiceName] = []
 
   let providers: [ProviderName]
   let simulator: SimulatorProvider.Settings

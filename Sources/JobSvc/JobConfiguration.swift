@@ -36,7 +36,8 @@ struct JobConfiguration: ServiceConfiguration {
   static let keys =
     [uploadSeconds, downloadSeconds, leaseSeconds, retryDelays, concurrency, maxInput]
     + WebhookConfiguration.keys + StoreConfiguration.keys
-  static let needs: ServiceNeeds = [.postgres, .redis, .rpcServer]
+  static let needs: ServiceNeeds = [.postgres, .redis, .rpcServer, .faultPoints]
+  static let peers: [ServiceName] = [.billing, .gpu]
 
   let uploadLifetime: Duration
   let downloadLifetime: Duration

@@ -23,7 +23,6 @@ struct JobService: Sendable {
   let webhookURLs: WebhookURLRule
   let ids: UUIDv7
   let drain: DrainSignal
-  let faults: FaultPoints
   let settings: Settings
   let logger: Logger
 

@@ -59,7 +59,6 @@ struct JobSystem: Sendable {
       webhookURLs: configuration.webhooks.urls,
       ids: needs.ids,
       drain: needs.drain,
-      faults: needs.faults,
       settings: JobService.Settings(
         downloadLifetime: configuration.downloadLifetime,
         concurrency: configuration.concurrency,
@@ -88,7 +87,6 @@ struct JobSystem: Sendable {
       estimates: estimates,
       ids: needs.ids,
       clock: needs.clock,
-      faults: needs.faults,
       logger: needs.logger
     )
     let dispatcher = Dispatcher(
@@ -106,7 +104,6 @@ struct JobSystem: Sendable {
       store: SettlementStore(database: needs.database),
       billing: billing,
       wake: settlementWake,
-      faults: needs.faults,
       logger: needs.logger
     )
     reconciler = Reconciler(

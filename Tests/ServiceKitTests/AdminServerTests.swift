@@ -75,6 +75,20 @@ import Testing
     #expect(ready.services["database"]?["healthy"] as? Bool == true)
   }
 
+  @Test("A service that is called and is down is reported, and the caller stays ready")
+  func peer() async throws {
+    let fixture = try await Fixture()
+    fixture.readiness.didStart(checks: [
+      HealthCheck("billing", isRequired: false) { throw Broken() }, HealthCheck("database") { [:] },
+    ])
+    let ready = try await fixture.ready()
+    #expect(ready.status == 200)
+    #expect(ready.services["billing"]?["healthy"] as? Bool == false)
+    #expect(ready.services["billing"]?["required"] as? Bool == false)
+    #expect(ready.services["billing"]?["duration_ms"] is Double)
+    #expect(ready.services["database"]?["required"] as? Bool == true)
+  }
+
   @Test("Metrics are served, unknown paths and methods refused")
   func routes() async throws {
     let fixture = try await Fixture()

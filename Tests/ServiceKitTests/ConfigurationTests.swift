@@ -55,6 +55,33 @@ import Testing
     #expect(reader.problems == ["SIZE_M: unknown key in the file"])
   }
 
+  @Test("A service knows the common keys that it needs, and the addresses of those it calls")
+  func neededKeys() {
+    let names = ConfigKey.common(needs: [.redis], peers: [.billing]).map(\.name)
+    #expect(names.contains("REDIS_URL") && names.contains("BILLING_TARGET"))
+    for other in ["DATABASE_URL", "RPC_LISTEN", "AUTH_TARGET", "JOBS_TARGET", "GPU_TARGET"] {
+      #expect(!names.contains(other))
+    }
+  }
+
+  @Test("Several gateways are refused: each knows its own runs alone")
+  func oneGateway() {
+    func problems(_ target: String) -> [String] {
+      var reader = ConfigurationReader(
+        keys: ConfigKey.common,
+        environment: ["GPU_TARGET": target, "BILLING_TARGET": "10.0.0.1:1,10.0.0.2:1"]
+      )
+      let common = CommonConfiguration(&reader, needs: [], peers: [.billing, .gpu])
+      #expect(common.targets[.billing]?.count == 2)
+      #expect(common.targets[.jobs] == nil)
+      return reader.problems.filter { $0.contains("_TARGET") }
+    }
+    #expect(problems("10.0.0.1:7104") == [])
+    #expect(
+      problems("10.0.0.1:7104,10.0.0.2:7104") == ["GPU_TARGET: expected one gateway, not 2"]
+    )
+  }
+
   @Test("A secret comes from its file without the last newline and is never printed")
   func secretFile() {
     var reader = reader(["SIGNING_KEY_FILE": "/key"], files: ["/key": "hush\n"])

@@ -70,17 +70,17 @@ import Testing
 
   @Test("A point that is not armed does nothing")
   func faultPoints() {
-    FaultPoints(armed: nil).reach("after_hold")
-    FaultPoints(armed: "elsewhere").reach("after_hold")
+    FaultPoints(armed: nil).reach("after_webhook")
+    FaultPoints(armed: "elsewhere").reach("after_webhook")
   }
 
-  @Test("A fault point has no place in production")
+  @Test("A fault point has no place in production, and none in a service without any")
   func faultPointInProduction() {
-    var reader = ConfigurationReader(
-      keys: ConfigKey.common,
-      environment: ["ENVIRONMENT": "production", "FAULT_POINT": "after_hold"]
-    )
-    _ = CommonConfiguration(&reader, needs: [])
+    let environment = ["ENVIRONMENT": "production", "FAULT_POINT": "after_webhook"]
+    var reader = ConfigurationReader(keys: ConfigKey.common, environment: environment)
+    _ = CommonConfiguration(&reader, needs: .faultPoints)
     #expect(reader.problems.contains("FAULT_POINT: has no place in production"))
+    let keys = ConfigKey.common(needs: [.postgres, .redis, .rpcServer], peers: [])
+    #expect(!keys.contains { $0.name == "FAULT_POINT" })
   }
 }

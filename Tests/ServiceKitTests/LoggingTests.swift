@@ -81,10 +81,15 @@ import Testing
       deadline: .now,
       loop: loop
     )
+    let job = JobID(UUID())
     LogContext.$current.withValue(LogContext(call: context)) {
       logger(output.sink).info("token used twice")
+      LogContext.note(job)
+      logger(output.sink).info("hold taken")
     }
-    let object = try #require(try output.objects().first)
+    let objects = try output.objects()
+    #expect(objects.map { $0["job_id"] as? String } == [nil, "\(job)"])
+    let object = try #require(objects.first)
     #expect(object["request_id"] as? String == "r-2")
     #expect(object["trace_id"] as? String == trace)
     #expect(object["user_id"] as? String == user)

@@ -12,7 +12,7 @@ packages=(
   libopencv-photo-dev opencv-data
   # tools of the build, the stack and the tests
   git pkg-config protobuf-compiler protobuf-c-compiler libprotobuf-dev openssl
-  postgresql redis-server python3-venv python3-swift nghttp2-client jq curl
+  postgresql redis-server python3-venv python3-swift nghttp2-client jq curl systemd
   # load generator and C compiler of the benchmarks
   wrk gcc
   "$@"
@@ -48,5 +48,11 @@ if [ ${#missing[@]} -gt 0 ]; then
   apt install -y --no-install-recommends "${missing[@]}" || die "apt-get could not install: ${missing[*]}"
 fi
 
-command -v swift >/dev/null ||
-  die "Swift 6.3 is not on the PATH" "install it as https://www.swift.org/install/linux/ says"
+SWIFT_WANTED=6.3
+how="install it as https://www.swift.org/install/linux/ says"
+command -v swift >/dev/null || die "Swift $SWIFT_WANTED is not on the PATH" "$how"
+version=$(swift --version 2>/dev/null) || die "swift --version fails: the toolchain is not complete" "$how"
+[[ $version =~ Swift\ version\ ([0-9]+\.[0-9]+) ]] || die "swift --version names no version: ${version%%$'\n'*}" "$how"
+if [ "$(printf '%s\n' "$SWIFT_WANTED" "${BASH_REMATCH[1]}" | sort -V | head -n 1)" != "$SWIFT_WANTED" ]; then
+  die "Swift ${BASH_REMATCH[1]} is too old: OneShot needs $SWIFT_WANTED or newer ($(command -v swift))" "$how"
+fi

@@ -1,5 +1,6 @@
 internal import OneShotAPI
 internal import RPC
+internal import ServiceKit
 
 extension GatewayService {
   /// Follows a run that an earlier call started.
@@ -8,6 +9,7 @@ extension GatewayService {
     responses: ResponseWriter<Gpu.RunEvent>,
     context: ServerContext
   ) async throws {
+    if let job = JobID(text: request.jobId) { LogContext.note(job) }
     guard let run = runs.run(request.runId), run.request.jobId == request.jobId else {
       throw ServiceError.unknownRun
     }

@@ -1,5 +1,6 @@
 internal import OneShotAPI
 internal import RPC
+internal import ServiceKit
 
 extension GatewayService {
   /// Stops a run.
@@ -10,6 +11,7 @@ extension GatewayService {
     context: ServerContext
   ) async throws -> Gpu.CancelRunResponse {
     var response = Gpu.CancelRunResponse()
+    if let job = JobID(text: request.jobId) { LogContext.note(job) }
     guard let run = runs.run(request.runId), run.request.jobId == request.jobId else {
       response.outcome = .unknownRun
       return response

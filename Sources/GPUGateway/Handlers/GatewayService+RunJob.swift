@@ -1,6 +1,7 @@
 internal import Foundation
 internal import OneShotAPI
 internal import RPC
+internal import ServiceKit
 
 extension GatewayService {
   private static let maxNameBytes = 128
@@ -19,10 +20,11 @@ extension GatewayService {
 
   private static func check(_ request: Gpu.RunJobRequest) throws(ServiceError) {
     let isNamed = (1...maxNameBytes).contains(request.runId.utf8.count)
-    guard isNamed, UUID(uuidString: request.jobId) != nil,
+    guard isNamed, let job = UUID(uuidString: request.jobId),
       let user = UUID(uuidString: request.userId), let spec = request.spec,
       Pipeline(spec) != nil
     else { throw .badRun("run_id, job_id, user_id and spec are required") }
+    LogContext.note(JobID(job))
     // Artifacts are stored nowhere but under their user's prefix.
     let prefix = "artifacts/\(user.uuidString.lowercased())/\(request.jobId)/"
     guard request.policy?.artifactPrefix == prefix else {

@@ -52,9 +52,10 @@ func answering<Answer>(_ body: () async throws -> Answer) async throws(ServiceEr
   }
 }
 
-/// Reads a job's id from a path or a field.
+/// Reads the id of the job that a call is about, from a path or a field; it stands on the log lines.
 func jobID(_ text: String) throws(ServiceError) -> JobID {
   // Whatever is no id names no job.
   guard let id = JobID(text: text) else { throw .jobNotFound }
+  LogContext.note(id)
   return id
 }

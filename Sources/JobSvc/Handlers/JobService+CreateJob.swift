@@ -20,6 +20,7 @@ extension JobService {
       let wanted = try CreationRequest(request, webhookURLs)
       let sources = try await sources(of: wanted.description, user: user)
       let job = JobID(ids.next())
+      LogContext.note(job)
       switch try await store.insert(newJob(job, user, wanted, context)) {
       case .keyReused: throw ServiceError.idempotencyKeyReused
       case .inProgress: throw ServiceError.idempotencyInProgress
@@ -29,7 +30,6 @@ extension JobService {
         context.setHeader("location", "/api/v1/jobs/\(answer.id)")
         return answer
       case .stored(let createdAt):
-        faults.reach("job_admitting")
         return try await admit(job, user, wanted.description, sources, createdAt, context)
       }
     }
@@ -63,7 +63,6 @@ extension JobService {
     _ context: ServerContext
   ) async throws -> Jobs.CreateJobResponse {
     let hold = try await hold(job, user, description, context)
-    faults.reach("after_hold")
     let plan = hold.entitlements ?? Billing.Entitlements()
     let planSide = plan.limits?.maxSide ?? 0
     let spec = SpecBuilder(
@@ -91,7 +90,6 @@ extension JobService {
     )
     // Zero rows: the reconciler was faster and releases the hold.
     guard try await store.admit(job, admission) else { throw ServiceError.unavailable() }
-    faults.reach("after_pending")
     bell.ring()
     context.setHeader("location", "/api/v1/jobs/\(job)")
     return response

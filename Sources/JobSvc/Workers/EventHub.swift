@@ -8,13 +8,19 @@ internal import Synchronization
 final class EventHub: Sendable {
   private struct State {
     var nextID = 0
+    /// Watchers of all jobs together.
+    var count = 0
     var watchers: [JobID: [Int: AsyncStream<Void>.Continuation]] = [:]
   }
 
   private let state = Mutex(State())
 
   /// Watchers of one process.
-  static let maxWatchers = 10_000
+  private let maxWatchers: Int
+
+  init(maxWatchers: Int = 10_000) {
+    self.maxWatchers = maxWatchers
+  }
 
   /// The wakes of one watcher, the first at once; nil when there are too many watchers.
   func watch(_ job: JobID) -> Watch? {
@@ -23,8 +29,9 @@ final class EventHub: Sendable {
       bufferingPolicy: .bufferingNewest(1)
     )
     let id: Int? = state.withLock { state in
-      guard state.watchers.count < Self.maxWatchers else { return nil }
+      guard state.count < maxWatchers else { return nil }
       state.nextID += 1
+      state.count += 1
       state.watchers[job, default: [:]][state.nextID] = continuation
       return state.nextID
     }
@@ -45,7 +52,8 @@ final class EventHub: Sendable {
 
   private func remove(_ id: Int, _ job: JobID) {
     state.withLock { state in
-      state.watchers[job]?[id] = nil
+      guard state.watchers[job]?.removeValue(forKey: id) != nil else { return }
+      state.count -= 1
       if state.watchers[job]?.isEmpty == true { state.watchers[job] = nil }
     }
   }

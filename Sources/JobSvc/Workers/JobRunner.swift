@@ -21,7 +21,6 @@ struct JobRunner: Sendable {
   let estimates: DurationEstimates
   let ids: UUIDv7
   let clock: any WallClock
-  let faults: FaultPoints
   let logger: Logger
 
   /// How long one attempt may take.
@@ -123,7 +122,6 @@ struct JobRunner: Sendable {
       switch event.event {
       case .accepted(let accepted):
         try await store.note(provider: accepted.provider, of: job)
-        faults.reach("after_dispatch")
       case .progress(let progress):
         let next = JobStage(progress.stage)
         let isNew = next != stage

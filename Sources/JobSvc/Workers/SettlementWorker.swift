@@ -11,7 +11,6 @@ struct SettlementWorker: Worker {
   let store: SettlementStore
   let billing: Billing.BillingServiceClient
   let wake: WakeSignal
-  let faults: FaultPoints
   let logger: Logger
 
   private static let pollInterval: Duration = .seconds(1)
@@ -40,7 +39,6 @@ struct SettlementWorker: Worker {
   }
 
   private func carryOut(_ order: DueSettlement) async throws {
-    faults.reach("before_capture")
     do {
       let state = try await call(order)
       let outcome = "\(state)"

@@ -2,15 +2,22 @@
 package struct HealthCheck: Sendable {
   /// Name in the answer, such as `database` or `storage`.
   package let name: String
+  /// Whether the service is not ready without it.
+  ///
+  /// Other services are watched without being required: one that is down must not take down all
+  /// that call it, and each call says by itself what it cannot do without.
+  package let isRequired: Bool
   /// Returns details to show, or throws what is wrong.
   package let run: @Sendable () async throws -> [String: String]
 
   /// Names a check.
   package init(
     _ name: String,
+    isRequired: Bool = true,
     run: @escaping @Sendable () async throws -> [String: String]
   ) {
     self.name = name
+    self.isRequired = isRequired
     self.run = run
   }
 }
@@ -20,6 +27,7 @@ struct ReadinessReport: Sendable {
   struct Entry: Sendable {
     let name: String
     let isHealthy: Bool
+    var isRequired = true
     let duration: Duration
     let details: [String: String]
   }
@@ -44,6 +52,7 @@ struct ReadinessReport: Sendable {
               entry.name,
               .dictionary([
                 "healthy": .stringConvertible(entry.isHealthy),
+                "required": .stringConvertible(entry.isRequired),
                 "duration_ms": .stringConvertible(entry.duration.milliseconds),
                 "details": .dictionary(entry.details.mapValues { .string($0) }),
               ])

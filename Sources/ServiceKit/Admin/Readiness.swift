@@ -5,7 +5,7 @@ internal import Synchronization
 ///
 ///     starting → ready ⇄ not ready (by the checks) → draining
 ///
-/// Only `ready` with passing checks answers 200: a balancer sends nothing before the start is
+/// Only `ready`, with every required check passing, answers 200: a balancer sends nothing before the start is
 /// complete or after the drain has begun.
 package final class Readiness: Sendable {
   private enum Phase { case starting, running, draining }
@@ -53,7 +53,7 @@ package final class Readiness: Sendable {
       return await group.reduce(into: []) { $0.append($1) }
     }
     let report = ReadinessReport(
-      isHealthy: entries.allSatisfy(\.isHealthy),
+      isHealthy: entries.allSatisfy { $0.isHealthy || !$0.isRequired },
       unixSeconds: clock.now().timeIntervalSince1970,
       duration: ContinuousClock.now - start,
       entries: entries
@@ -85,6 +85,7 @@ package final class Readiness: Sendable {
       return ReadinessReport.Entry(
         name: check.name,
         isHealthy: true,
+        isRequired: check.isRequired,
         duration: ContinuousClock.now - start,
         details: details
       )
@@ -92,6 +93,7 @@ package final class Readiness: Sendable {
       return ReadinessReport.Entry(
         name: check.name,
         isHealthy: false,
+        isRequired: check.isRequired,
         duration: ContinuousClock.now - start,
         details: ["error": "\(error)"]
       )

@@ -97,13 +97,18 @@ extension ConfigKey {
   )
   package static let gpuTarget = ConfigKey(
     "GPU_TARGET",
-    "host:port[,host:port] of GPUGateway.",
+    "host:port of GPUGateway; one only, since each knows its own runs alone.",
     default: "127.0.0.1:7104"
   )
   package static let faultPoint = ConfigKey(
     "FAULT_POINT",
     "Development only: the process kills itself where the point of this name is."
   )
+
+  /// The address of each service that can be called.
+  static let targets: [ServiceName: ConfigKey] = [
+    .auth: authTarget, .billing: billingTarget, .jobs: jobsTarget, .gpu: gpuTarget,
+  ]
 
   /// All of them, in the order of the documentation.
   package static let common: [ConfigKey] =
@@ -112,4 +117,16 @@ extension ConfigKey {
       tlsCertificateFile, tlsKeyFile, loops, drainSeconds, authTarget, billingTarget, jobsTarget,
       gpuTarget, faultPoint,
     ] + RPCPortLimits.keys
+
+  /// Those that mean something to a service; the others are refused as unknown.
+  package static func common(needs: ServiceNeeds, peers: [ServiceName]) -> [ConfigKey] {
+    let unused: [(Bool, ConfigKey)] =
+      [
+        (!needs.contains(.postgres), databaseURL), (!needs.contains(.redis), redisURL),
+        (!needs.contains(.faultPoints), faultPoint),
+      ] + ([rpcListen] + RPCPortLimits.keys).map { (!needs.contains(.rpcServer), $0) }
+      + targets.map { (!peers.contains($0.key), $0.value) }
+    let names = Set(unused.filter(\.0).map(\.1.name))
+    return common.filter { !names.contains($0.name) }
+  }
 }

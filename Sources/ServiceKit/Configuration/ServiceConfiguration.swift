@@ -7,6 +7,8 @@ package protocol ServiceConfiguration: Sendable {
   static var keys: [ConfigKey] { get }
   /// What ServiceKit starts for the service before it makes its parts.
   static var needs: ServiceNeeds { get }
+  /// The services that it calls; each has a key for its address.
+  static var peers: [ServiceName] { get }
   /// Reads the values. Problems are noted in the reader, not thrown.
   init(_ reader: inout ConfigurationReader) throws
 }
@@ -22,6 +24,8 @@ package struct ServiceNeeds: OptionSet, Sendable {
   package static let redis = ServiceNeeds(rawValue: 2)
   /// An RPC server: `RPC_LISTEN`.
   package static let rpcServer = ServiceNeeds(rawValue: 4)
+  /// Places where a test may kill the process: `FAULT_POINT`.
+  package static let faultPoints = ServiceNeeds(rawValue: 8)
 }
 
 /// Where the process runs.
@@ -56,15 +60,19 @@ package struct CommonConfiguration: Sendable {
   package let loops: Int
   /// Time for running work after SIGTERM.
   package let drain: Duration
-  /// Where a test wants the process to die; obeyed in development only.
+  /// Where a test wants the process to die; never given in production.
   package let faultPoint: String?
   /// Limits of the RPC server.
   package let rpcLimits: RPCPortLimits
   /// Addresses of the services that can be called.
   package let targets: [ServiceName: [Endpoint]]
 
-  /// Reads the common keys that `needs` asks for.
-  package init(_ reader: inout ConfigurationReader, needs: ServiceNeeds) {
+  /// Reads the common keys that `needs` and `peers` ask for.
+  package init(
+    _ reader: inout ConfigurationReader,
+    needs: ServiceNeeds,
+    peers: [ServiceName] = []
+  ) {
     environment = reader.choice(
       .environment,
       as: DeploymentEnvironment.self,
@@ -83,17 +91,21 @@ package struct CommonConfiguration: Sendable {
     tlsKeyFile = reader.string(.tlsKeyFile)
     loops = reader.int(.loops, in: 0...256)
     drain = reader.seconds(.drainSeconds, in: 0...600)
-    faultPoint = reader.optionalString(.faultPoint)
+    faultPoint = needs.contains(.faultPoints) ? reader.optionalString(.faultPoint) : nil
     if faultPoint != nil, environment == .production {
       reader.problem(.faultPoint, "has no place in production")
     }
+    var targets: [ServiceName: [Endpoint]] = [:]
+    for peer in peers {
+      guard let key = ConfigKey.targets[peer] else { continue }
+      targets[peer] = reader.targets(key)
+    }
+    // A run is known to the one gateway that executes it: a call about it must not reach another.
+    if let gateways = targets[.gpu], gateways.count > 1 {
+      reader.problem(.gpuTarget, "expected one gateway, not \(gateways.count)")
+    }
+    self.targets = targets
     rpcLimits = RPCPortLimits(&reader)
-    targets = [
-      .auth: reader.targets(.authTarget),
-      .billing: reader.targets(.billingTarget),
-      .jobs: reader.targets(.jobsTarget),
-      .gpu: reader.targets(.gpuTarget),
-    ]
   }
 
   private static func postgresURL(_ reader: inout ConfigurationReader) -> String {

@@ -28,13 +28,14 @@ package enum Service {
   ) async -> Never {
     // A peer that closes must be an error of the write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
-    let keys = ConfigKey.common + Configuration.keys
+    let (needs, peers) = (Configuration.needs, Configuration.peers)
+    let keys = ConfigKey.common(needs: needs, peers: peers) + Configuration.keys
     if CommandLine.arguments.contains("--help") {
       print(ConfigurationReader.documentation(of: keys))
       exit(0)
     }
     var reader = ConfigurationReader(keys: keys)
-    let common = CommonConfiguration(&reader, needs: Configuration.needs)
+    let common = CommonConfiguration(&reader, needs: needs, peers: peers)
     let configuration = try? Configuration(&reader)
     guard let configuration, reader.problems.isEmpty else {
       for problem in reader.problems { printError("\(name.rawValue): \(problem)") }
@@ -43,7 +44,7 @@ package enum Service {
     do {
       let kit = try Runtime(name: name, common: common)
       kit.logger.info("starting", metadata: ["configuration": .dictionary(reader.logged)])
-      let code = await kit.run(needs: Configuration.needs) { try await parts($0, configuration) }
+      let code = await kit.run(needs: needs) { try await parts($0, configuration) }
       exit(code)
     } catch {
       printError("\(name.rawValue): \(error)")
@@ -115,15 +116,13 @@ private struct Runtime: Sendable {
     )
     let admin = try await AdminServer.start(on: common.adminListen, group: group, routes: routes)
     let observer = RPCObserver(logger: logger)
-    let isDevelopment = common.environment == .development
     let context = try ServiceContext(
       name: name,
       common: common,
       needs: needs,
       logger: logger,
       group: group,
-      observer: observer,
-      faults: FaultPoints(armed: isDevelopment ? common.faultPoint : nil)
+      observer: observer
     )
     let loop = group.next()
     let parts = try await withTaskExecutorPreference(loop) { try await makeParts(context) }

@@ -20,7 +20,7 @@ package final class ServiceContext: Sendable {
   package let clock: any WallClock
   /// Makes identifiers.
   package let ids: UUIDv7
-  /// Places where a test may kill the process.
+  /// Places where a test may kill the process; `needs` must contain `.faultPoints` to arm one.
   package let faults: FaultPoints
   /// Given when the service begins to drain.
   package let drain: DrainSignal
@@ -39,23 +39,25 @@ package final class ServiceContext: Sendable {
   /// How long the start waits for the database.
   private static let migrationPatience: Duration = .seconds(60)
 
+  /// A peer that does not say within this time that it serves is reported as failing.
+  private static let peerPatience: Duration = .seconds(1)
+
   init(
     name: ServiceName,
     common: CommonConfiguration,
     needs: ServiceNeeds,
     logger: Logger,
     group: EventLoopGroup,
-    observer: RPCObserver,
-    faults: FaultPoints
+    observer: RPCObserver
   ) throws {
     self.name = name
     self.common = common
     self.logger = logger
     self.group = group
     self.observer = observer
-    self.faults = faults
     clock = SystemWallClock()
     ids = UUIDv7(clock: clock)
+    faults = FaultPoints(armed: common.faultPoint)
     drain = DrainSignal()
     clientTLS = try TLSContext(
       .mutual(
@@ -126,9 +128,23 @@ package final class ServiceContext: Sendable {
     }
   }
 
-  /// Checks of what every service of this kind depends on.
+  /// Asks the health service of every service that this one calls, by the channel of its calls.
+  package var peerChecks: [HealthCheck] {
+    channels.withLock { $0 }.sorted { $0.key.rawValue < $1.key.rawValue }.map { peer, channel in
+      HealthCheck(peer.rawValue, isRequired: false) {
+        let answer = try await GrpcHealth.HealthClient(channel).check(
+          GrpcHealth.HealthCheckRequest(),
+          options: .timeout(Self.peerPatience)
+        )
+        guard answer.status == .serving else { throw PeerNotServing() }
+        return ["status": "serving"]
+      }
+    }
+  }
+
+  /// Checks of what every service of this kind depends on, and of the services that it calls.
   var checks: [HealthCheck] {
-    var checks: [HealthCheck] = []
+    var checks = peerChecks
     if let databaseClient {
       checks.append(
         HealthCheck("database") {
@@ -154,4 +170,9 @@ package final class ServiceContext: Sendable {
     await databaseClient?.shutdown()
     await redisClient?.shutdown()
   }
+}
+
+/// A peer that answers, and takes no calls.
+private struct PeerNotServing: Error, CustomStringConvertible {
+  var description: String { "does not take calls" }
 }

@@ -1,5 +1,6 @@
 package import Logging
 package import RPC
+internal import Synchronization
 
 /// Ids of the work at hand, put on every log line of its task and its child tasks.
 package struct LogContext: Sendable {
@@ -13,6 +14,12 @@ package struct LogContext: Sendable {
   package var jobID: JobID?
   /// The call that is being answered; its ids are read when a line is written, and only then.
   private var call: ServerContext?
+  /// The job that the call turned out to be about.
+  private var noted: NotedJob?
+
+  private final class NotedJob: Sendable {
+    let id = Mutex<JobID?>(nil)
+  }
 
   /// Starts without ids.
   package init(
@@ -30,6 +37,14 @@ package struct LogContext: Sendable {
   /// Starts with the ids of a call.
   package init(call: ServerContext) {
     self.call = call
+    noted = NotedJob()
+  }
+
+  /// Puts a job's id on the lines that the current call writes from here on.
+  ///
+  /// A handler learns only from the request which job it is about, when its task runs already.
+  package static func note(_ job: JobID) {
+    current?.noted?.id.withLock { $0 = job }
   }
 
   /// The context of the current task.
@@ -45,7 +60,9 @@ package struct LogContext: Sendable {
     if let id = current.userID ?? (call?.principal).map({ UserID($0.userID) }) {
       metadata["user_id"] = .stringConvertible(id)
     }
-    if let id = current.jobID { metadata["job_id"] = .stringConvertible(id) }
+    if let id = current.jobID ?? current.noted?.id.withLock({ $0 }) {
+      metadata["job_id"] = .stringConvertible(id)
+    }
     return metadata
   }
 }

@@ -9,6 +9,7 @@ import secrets
 import time
 import uuid
 from typing import Any, Iterator
+from urllib.parse import parse_qsl, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -20,6 +21,17 @@ from support import stack
 _addresses = itertools.count(int.from_bytes(os.urandom(2), "big") * 64)
 
 TIMEOUT = 30
+
+# Everything secret that clients were given or made up, for the test of the logs.
+_secrets: dict[str, str] = {}
+
+
+def note_secret(kind: str, text: str) -> None:
+    _secrets[f"{kind} {len(_secrets)}"] = text
+
+
+def secrets_seen() -> dict[str, str]:
+    return dict(_secrets)
 
 
 class FromAddress(HTTPAdapter):
@@ -43,6 +55,7 @@ class Client:
         self.base = stack.url()
         self.email = f"user-{uuid.uuid4().hex}@example.com"
         self.password = secrets.token_urlsafe(16)
+        note_secret("password", self.password)
         self.user_id = ""
         self.refresh_token = ""
 
@@ -91,6 +104,8 @@ class Client:
     def adopt(self, session: dict) -> None:
         self.session.headers["Authorization"] = f"Bearer {session['access_token']}"
         self.refresh_token = session["refresh_token"]
+        note_secret("access", session["access_token"])
+        note_secret("refresh", session["refresh_token"])
         self.user_id = session.get("user", {}).get("id", self.user_id)
 
     def become(self, product: str) -> None:
@@ -106,7 +121,9 @@ class Client:
 
     def presign(self, filename: str, content_type: str) -> dict:
         body = {"filename": filename, "content_type": content_type}
-        return self.ok(self.post("/api/v1/uploads/presign", body))
+        place = self.ok(self.post("/api/v1/uploads/presign", body))
+        note_secret("signature", parse_qsl(urlsplit(place["upload_url"]).query)[-1][1])
+        return place
 
     def put(self, place: dict, data: bytes, content_type: str) -> requests.Response:
         headers = {"Content-Type": content_type, "Authorization": None}
