@@ -22,9 +22,10 @@ enum LedgerAudit {
     ORDER BY 1, 2
     """
 
-  /// Jobs beside their holds, seen at one moment: each job that succeeded is charged once, none is
-  /// charged that did not, none runs without a hold. A settlement that is written but not delivered
-  /// yet explains a hold that is still held.
+  /// Jobs beside their holds, seen at one moment.
+  ///
+  /// Each job that succeeded is charged once, none is charged that did not, none runs without a hold.
+  /// A settlement that is written but not delivered yet explains a hold that is still held.
   private static let jobs: PostgresQuery = """
     WITH pair AS (
       SELECT j.id, j.user_id, j.state, h.job_id AS hold, h.user_id AS payer, h.state AS hold_state,
