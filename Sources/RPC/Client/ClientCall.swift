@@ -135,7 +135,8 @@ final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
 
   func stream(_ stream: HTTP2Stream, didReceiveData bytes: UnsafeRawBufferPointer) {
     unconsumed += bytes.count
-    guard outcome == nil else { return }
+    // The body of an HTTP error is a text for people: its status says all.
+    guard outcome == nil, httpStatus == 200 else { return }
     do {
       try deframer.receive(bytes) { messages.append($0) }
     } catch {

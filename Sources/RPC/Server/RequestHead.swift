@@ -108,11 +108,21 @@ enum ResponseHead {
   /// An answer in HTTP's own terms; one about metadata says it in gRPC's as well.
   static func http(_ status: Int) -> HeaderBlock {
     var block: HeaderBlock = [":status": String(status)]
-    guard status == 431 else { return block }
+    guard status == 431 else {
+      block.append("content-type", "text/plain")
+      return block
+    }
     block.append("content-type", "application/grpc")
     let error = ServiceError.runtime(.resourceExhausted, "the metadata is over the limit")
     StatusDetails.append(error, to: &block)
     return block
+  }
+
+  /// The body of such an answer, for people who look with a browser; nil when gRPC says it all.
+  static func httpBody(_ status: Int) -> [UInt8]? {
+    guard status != 431 else { return nil }
+    let text = "\(status): this port speaks gRPC, by POST with content-type application/grpc\n"
+    return Array(text.utf8)
   }
 
   static func trailers(adding extra: HeaderBlock?) -> HeaderBlock {

@@ -359,7 +359,14 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     switch refusal {
     case .status(let error): fail(call, error)
     case .http(let status):
-      session?.submitResponse(call.stream, ResponseHead.http(status), endStream: true)
+      // The answer to HEAD has no body (RFC 9110 §9.3.2).
+      let isHead = call.head?.withValue(of: ":method") { $0.elementsEqual("HEAD".utf8) } ?? false
+      let body = isHead ? nil : ResponseHead.httpBody(status)
+      session?.submitResponse(call.stream, ResponseHead.http(status), endStream: body == nil)
+      if let body {
+        session?.send(call.stream, body)
+        session?.finish(call.stream)
+      }
       stopReceiving(call)
       end(call, .runtime(.internalError, "HTTP status \(status)"))
     }

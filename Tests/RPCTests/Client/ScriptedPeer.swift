@@ -23,6 +23,8 @@ final class ScriptedPeer: Sendable {
     case drop
     /// Headers come, then the connection is cut.
     case dropAfterHeaders
+    /// What a proxy says that has no server: an HTTP status and a page for people.
+    case errorPage(Int)
   }
 
   struct Request: Sendable {
@@ -166,6 +168,14 @@ private final class PeerConnection: TransportDelegate, HTTP2StreamHandler, @unch
     case .dropAfterHeaders:
       session.submitResponse(stream, Self.headers, endStream: false)
       transport?.closeAfterFlush()
+    case .errorPage(let status):
+      session.submitResponse(
+        stream,
+        [":status": String(status), "content-type": "text/html"],
+        endStream: false
+      )
+      session.send(stream, Array("<h1>The server is away</h1>".utf8))
+      session.finish(stream)
     }
   }
 
