@@ -1,4 +1,6 @@
+import Dispatch
 import EventLoop
+import Foundation
 import Testing
 
 @testable import Postgres
@@ -164,6 +166,42 @@ extension PostgresSuite {
         #expect(throws: PostgresError.self) { try result.get() }
         let found = try await client.query("SELECT to_regclass('t') IS NULL")
         #expect(try found[0].decode(at: 0, as: Bool.self))
+      }
+    }
+
+    @Test("A statement whose task is cancelled on its way to the loop is never sent")
+    func cancelledOnTheWay() async throws {
+      var limits = PostgresLimits()
+      limits.connectionsPerLoop = 1
+      limits.acquireTimeout = .seconds(60)
+      try await TestDatabase.run(limits: limits) { database in
+        let (client, loop) = (database.client, database.group.loops[0])
+        _ = try await client.query("CREATE TABLE t (id bigint)")
+        // Nothing is sent while the only connection belongs to a transaction.
+        try await client.transaction { transaction in
+          _ = try await transaction.query("SELECT 1")
+          for id in 0..<200 {
+            let begun = DispatchSemaphore(value: 0)
+            let task = Task {
+              begun.signal()
+              _ = try await client.query("INSERT INTO t VALUES (\(id))")
+            }
+            await withCheckedContinuation { cancelled in
+              loop.submit {
+                // The statement's first step queues up behind this one, and the cancellation behind
+                // that step.
+                begun.wait()
+                for _ in 0..<100 { sched_yield() }
+                loop.submit {
+                  task.cancel()
+                  cancelled.resume()
+                }
+              }
+            }
+          }
+        }
+        // Sent behind all that may have been queued.
+        #expect(try await client.query("SELECT id FROM t").isEmpty)
       }
     }
 
