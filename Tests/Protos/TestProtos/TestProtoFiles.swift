@@ -33,6 +33,22 @@ package enum TestProtoFiles {
       count: 1659
     ),
     FileDescriptorBytes(
+      name: "oneshot/sample/v1/bench.proto",
+      dependencies: ["google/protobuf/timestamp.proto"],
+      symbols: [
+        "oneshot.sample.v1.BenchCreateJob",
+        "oneshot.sample.v1.BenchCreateJob.NumbersEntry",
+        "oneshot.sample.v1.BenchCreateJob.TextsEntry",
+        "oneshot.sample.v1.BenchEcho",
+        "oneshot.sample.v1.BenchJob",
+        "oneshot.sample.v1.BenchJob.LabelsEntry",
+        "oneshot.sample.v1.BenchPage",
+        "oneshot.sample.v1.BenchStatus",
+      ],
+      data: CTestProtos_oneshot_sample_v1_bench_proto(),
+      count: 1332
+    ),
+    FileDescriptorBytes(
       name: "oneshot/sample/v1/kinds.proto",
       dependencies: ["google/protobuf/any.proto", "google/protobuf/duration.proto", "google/protobuf/empty.proto", "google/protobuf/field_mask.proto", "google/protobuf/struct.proto", "google/protobuf/timestamp.proto", "google/protobuf/wrappers.proto"],
       symbols: [
@@ -96,8 +112,6 @@ package enum TestProtoFiles {
       name: "oneshot/sample/v1/sample.proto",
       dependencies: ["google/protobuf/duration.proto", "google/protobuf/struct.proto", "google/protobuf/timestamp.proto", "google/protobuf/wrappers.proto", "oneshot/options/v1/options.proto"],
       symbols: [
-        "oneshot.sample.v1.BenchJob",
-        "oneshot.sample.v1.BenchJob.LabelsEntry",
         "oneshot.sample.v1.Choices",
         "oneshot.sample.v1.Color",
         "oneshot.sample.v1.Lists",
@@ -119,7 +133,7 @@ package enum TestProtoFiles {
         "oneshot.sample.v1.WellKnown",
       ],
       data: CTestProtos_oneshot_sample_v1_sample_proto(),
-      count: 4614
+      count: 4097
     ),
   ]
 }

@@ -36,8 +36,6 @@ typedef struct Oneshot__Sample__V1__WellKnown Oneshot__Sample__V1__WellKnown;
 typedef struct Oneshot__Sample__V1__Names Oneshot__Sample__V1__Names;
 typedef struct Oneshot__Sample__V1__Options Oneshot__Sample__V1__Options;
 typedef struct Oneshot__Sample__V1__Narrow Oneshot__Sample__V1__Narrow;
-typedef struct Oneshot__Sample__V1__BenchJob Oneshot__Sample__V1__BenchJob;
-typedef struct Oneshot__Sample__V1__BenchJob__LabelsEntry Oneshot__Sample__V1__BenchJob__LabelsEntry;
 
 
 /* --- enums --- */
@@ -520,58 +518,6 @@ struct  Oneshot__Sample__V1__Narrow
     , {0,NULL} }
 
 
-typedef enum {
-  ONESHOT__SAMPLE__V1__BENCH_JOB__LABELS_ENTRY___KEY__NOT_SET = 0,
-  ONESHOT__SAMPLE__V1__BENCH_JOB__LABELS_ENTRY___KEY_KEY = 1
-    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(ONESHOT__SAMPLE__V1__BENCH_JOB__LABELS_ENTRY___KEY__CASE)
-} Oneshot__Sample__V1__BenchJob__LabelsEntry__KeyCase;
-
-typedef enum {
-  ONESHOT__SAMPLE__V1__BENCH_JOB__LABELS_ENTRY___VALUE__NOT_SET = 0,
-  ONESHOT__SAMPLE__V1__BENCH_JOB__LABELS_ENTRY___VALUE_VALUE = 2
-    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(ONESHOT__SAMPLE__V1__BENCH_JOB__LABELS_ENTRY___VALUE__CASE)
-} Oneshot__Sample__V1__BenchJob__LabelsEntry__ValueCase;
-
-struct  Oneshot__Sample__V1__BenchJob__LabelsEntry
-{
-  ProtobufCMessage base;
-  Oneshot__Sample__V1__BenchJob__LabelsEntry__KeyCase _key_case;
-  union {
-    ProtobufCBinaryData key;
-  };
-  Oneshot__Sample__V1__BenchJob__LabelsEntry__ValueCase _value_case;
-  union {
-    ProtobufCBinaryData value;
-  };
-};
-#define ONESHOT__SAMPLE__V1__BENCH_JOB__LABELS_ENTRY__INIT \
- { PROTOBUF_C_MESSAGE_INIT (&oneshot__sample__v1__bench_job__labels_entry__descriptor) \
-    , ONESHOT__SAMPLE__V1__BENCH_JOB__LABELS_ENTRY___KEY__NOT_SET, {0}, ONESHOT__SAMPLE__V1__BENCH_JOB__LABELS_ENTRY___VALUE__NOT_SET, {0} }
-
-
-struct  Oneshot__Sample__V1__BenchJob
-{
-  ProtobufCMessage base;
-  ProtobufCBinaryData id;
-  ProtobufCBinaryData user_id;
-  ProtobufCBinaryData job_type;
-  int32_t status;
-  int32_t progress;
-  size_t n_tags;
-  ProtobufCBinaryData *tags;
-  size_t n_labels;
-  Oneshot__Sample__V1__BenchJob__LabelsEntry **labels;
-  Google__Protobuf__Timestamp *created_at;
-  Google__Protobuf__Timestamp *updated_at;
-  int64_t credits_cost;
-  ProtobufCBinaryData result_url;
-  protobuf_c_boolean watermark;
-};
-#define ONESHOT__SAMPLE__V1__BENCH_JOB__INIT \
- { PROTOBUF_C_MESSAGE_INIT (&oneshot__sample__v1__bench_job__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, 0, 0, 0,NULL, 0,NULL, NULL, NULL, 0, {0,NULL}, 0 }
-
-
 /* Oneshot__Sample__V1__Scalars methods */
 void   oneshot__sample__v1__scalars__init
                      (Oneshot__Sample__V1__Scalars         *message);
@@ -799,28 +745,6 @@ Oneshot__Sample__V1__Narrow *
 void   oneshot__sample__v1__narrow__free_unpacked
                      (Oneshot__Sample__V1__Narrow *message,
                       ProtobufCAllocator *allocator);
-/* Oneshot__Sample__V1__BenchJob__LabelsEntry methods */
-void   oneshot__sample__v1__bench_job__labels_entry__init
-                     (Oneshot__Sample__V1__BenchJob__LabelsEntry         *message);
-/* Oneshot__Sample__V1__BenchJob methods */
-void   oneshot__sample__v1__bench_job__init
-                     (Oneshot__Sample__V1__BenchJob         *message);
-size_t oneshot__sample__v1__bench_job__get_packed_size
-                     (const Oneshot__Sample__V1__BenchJob   *message);
-size_t oneshot__sample__v1__bench_job__pack
-                     (const Oneshot__Sample__V1__BenchJob   *message,
-                      uint8_t             *out);
-size_t oneshot__sample__v1__bench_job__pack_to_buffer
-                     (const Oneshot__Sample__V1__BenchJob   *message,
-                      ProtobufCBuffer     *buffer);
-Oneshot__Sample__V1__BenchJob *
-       oneshot__sample__v1__bench_job__unpack
-                     (ProtobufCAllocator  *allocator,
-                      size_t               len,
-                      const uint8_t       *data);
-void   oneshot__sample__v1__bench_job__free_unpacked
-                     (Oneshot__Sample__V1__BenchJob *message,
-                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Oneshot__Sample__V1__Scalars_Closure)
@@ -874,12 +798,6 @@ typedef void (*Oneshot__Sample__V1__Options_Closure)
 typedef void (*Oneshot__Sample__V1__Narrow_Closure)
                  (const Oneshot__Sample__V1__Narrow *message,
                   void *closure_data);
-typedef void (*Oneshot__Sample__V1__BenchJob__LabelsEntry_Closure)
-                 (const Oneshot__Sample__V1__BenchJob__LabelsEntry *message,
-                  void *closure_data);
-typedef void (*Oneshot__Sample__V1__BenchJob_Closure)
-                 (const Oneshot__Sample__V1__BenchJob *message,
-                  void *closure_data);
 
 /* --- services --- */
 
@@ -903,8 +821,6 @@ extern const ProtobufCMessageDescriptor oneshot__sample__v1__well_known__descrip
 extern const ProtobufCMessageDescriptor oneshot__sample__v1__names__descriptor;
 extern const ProtobufCMessageDescriptor oneshot__sample__v1__options__descriptor;
 extern const ProtobufCMessageDescriptor oneshot__sample__v1__narrow__descriptor;
-extern const ProtobufCMessageDescriptor oneshot__sample__v1__bench_job__descriptor;
-extern const ProtobufCMessageDescriptor oneshot__sample__v1__bench_job__labels_entry__descriptor;
 
 PROTOBUF_C__END_DECLS
 
