@@ -5,7 +5,7 @@ SCRIPTS := deploy/scripts
 SWIFT_FILES = git ls-files '*.swift' | grep -vE '/Generated/|^Tests/Protos/'
 .DEFAULT_GOAL := help
 .PHONY: help deps certs build release demo test test-unit test-e2e up down logs status clean \
-  generate lint format interop codec-check bench-smoke bench-rpc
+  generate lint format interop codec-check bench-smoke bench-rpc bench-codec bench-data
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,12 @@ bench-smoke: deps release ## requests/s, p99 and CPU of three calls through the 
 
 bench-rpc: deps ## a call's CPU, latency and memory beside four gRPC servers (ARGS='--quick')
 	@Benchmarks/rpc.sh $(ARGS)
+
+bench-codec: deps ## pack, unpack and JSON beside swift-protobuf, allocations counted
+	@Benchmarks/codec.py
+
+bench-data: deps ## PostgreSQL and Redis from handlers beside a C thread
+	@Benchmarks/data.py
 
 clean: ## stop everything, delete data, logs, pictures and builds
 	@$(SCRIPTS)/clean.sh

@@ -220,6 +220,18 @@ let services: [Target] = [
     swiftSettings: strict
   ),
   .executableTarget(
+    name: "data-bench",
+    dependencies: ["EventLoop", "Postgres", "Redis", log],
+    path: "Sources/DataBench",
+    swiftSettings: strict
+  ),
+  .executableTarget(
+    name: "codec-bench",
+    dependencies: ["Protobuf", "ProtobufJSON", "JSON", "TestProtos"],
+    path: "Sources/CodecBench",
+    swiftSettings: strict
+  ),
+  .executableTarget(
     name: "EchoServer",
     dependencies: ["EchoAPI", "RPC", "EventLoop", "Net", arguments],
     swiftSettings: strict

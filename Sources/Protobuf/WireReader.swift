@@ -64,6 +64,7 @@ struct WireReader {
   }
 
   /// The next tag; nil at the end.
+  @inline(__always)
   mutating func readTag() throws(ProtobufError) -> WireTag? {
     guard position < end else { return nil }
     let value = try readVarint()
@@ -73,6 +74,7 @@ struct WireReader {
   }
 
   /// Reads a length and moves behind the bytes that it counts.
+  @inline(__always)
   mutating func readDelimited() throws(ProtobufError) -> WireReader {
     let start = position
     let length = try readVarint()
@@ -84,6 +86,7 @@ struct WireReader {
   }
 
   /// Moves behind the value of `tag`, a whole group included.
+  @inline(__always)
   mutating func skip(_ tag: WireTag, depth: Int) throws(ProtobufError) {
     switch tag.wireType {
     case 0: _ = try readVarint()
@@ -95,6 +98,7 @@ struct WireReader {
     }
   }
 
+  @inline(__always)
   private mutating func advance(_ count: Int) throws(ProtobufError) {
     guard count <= end - position else { throw .truncated }
     position += count
@@ -113,13 +117,36 @@ struct WireReader {
   }
 
   /// Whether the rest of the bytes is UTF-8 (RFC 3629: no surrogates, nothing overlong).
-  func isUTF8() -> Bool {
-    var index = position
-    while end - index >= 8 {
-      let word = base.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-      guard word & 0x8080_8080_8080_8080 == 0 else { break }
-      index += 8
+  @inline(__always)
+  func isUTF8() -> Bool { isASCII() || isOtherUTF8() }
+
+  /// Whether the rest of the bytes is ASCII: nearly all text is, and a short one takes two loads.
+  @inline(__always)
+  private func isASCII() -> Bool {
+    let count = end - position
+    if count >= 8 {
+      var bits = load(end - 8, UInt64.self)
+      var index = position
+      while end - index > 8 {
+        bits |= load(index, UInt64.self)
+        index += 8
+      }
+      return bits & 0x8080_8080_8080_8080 == 0
     }
+    if count >= 4 {
+      return (load(position, UInt32.self) | load(end - 4, UInt32.self)) & 0x8080_8080 == 0
+    }
+    guard count > 0 else { return true }
+    return (base[position] | base[position + count / 2] | base[end - 1]) < 0x80
+  }
+
+  @inline(__always)
+  private func load<T: BitwiseCopyable>(_ offset: Int, _ type: T.Type) -> T {
+    base.loadUnaligned(fromByteOffset: offset, as: type)
+  }
+
+  private func isOtherUTF8() -> Bool {
+    var index = position
     while index < end {
       let length = sequenceLength(at: index)
       guard length > 0 else { return false }

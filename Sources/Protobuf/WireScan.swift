@@ -37,6 +37,7 @@ struct ScanTable {
     return table
   }
 
+  @inline(__always)
   func entry(_ number: Int32) -> UnsafeMutablePointer<Entry>? {
     if Int(number) < denseCount {
       let index = Int(dense[Int(number)])

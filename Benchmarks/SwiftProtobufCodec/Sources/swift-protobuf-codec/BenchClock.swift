@@ -1,0 +1,1 @@
+../../../../Sources/CodecBench/BenchClock.swift
