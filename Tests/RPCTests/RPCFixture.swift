@@ -41,7 +41,8 @@ struct RPCFixture {
     _ name: String,
     _ kind: MethodKind = .unary,
     allow: [String] = [],
-    noSideEffects: Bool = false
+    noSideEffects: Bool = false,
+    retry: RetryClass = .none
   ) -> MethodDescriptor {
     MethodDescriptor(
       service: "test.Service",
@@ -49,6 +50,7 @@ struct RPCFixture {
       kind: kind,
       allowedCallers: allow,
       noSideEffects: noSideEffects,
+      retry: retry,
       defaultTimeoutMilliseconds: 60_000,
       requestType: "bytes",
       responseType: "bytes"

@@ -166,7 +166,7 @@ import Testing
         var iterator = stream.makeAsyncIterator()
         let message = try await iterator.next()
         #expect(message == [1])
-        connection = stream.connection
+        connection = await stream.stream.connection
       }
       let stream = try await fixture.channel.openStream(download)
       for try await _ in stream {}

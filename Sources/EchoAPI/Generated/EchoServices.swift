@@ -12,6 +12,7 @@ extension Echo {
       kind: .unary,
       allowedCallers: ["edge", "test", "ctl"],
       noSideEffects: true,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 5000,
       requestType: "oneshot.echo.v1.EchoRequest",
       responseType: "oneshot.echo.v1.EchoResponse"
@@ -23,6 +24,7 @@ extension Echo {
       kind: .serverStreaming,
       allowedCallers: ["edge", "test", "ctl"],
       noSideEffects: true,
+      retry: .none,
       defaultTimeoutMilliseconds: 60000,
       requestType: "oneshot.echo.v1.ServerStreamRequest",
       responseType: "oneshot.echo.v1.ServerStreamResponse"
@@ -34,6 +36,7 @@ extension Echo {
       kind: .clientStreaming,
       allowedCallers: ["edge", "test", "ctl"],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 60000,
       requestType: "oneshot.echo.v1.ClientStreamRequest",
       responseType: "oneshot.echo.v1.ClientStreamResponse"
@@ -45,6 +48,7 @@ extension Echo {
       kind: .bidirectional,
       allowedCallers: ["edge", "test", "ctl"],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 60000,
       requestType: "oneshot.echo.v1.BidiRequest",
       responseType: "oneshot.echo.v1.BidiResponse"

@@ -12,6 +12,7 @@ extension Auth {
       kind: .unary,
       allowedCallers: ["edge"],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 10000,
       requestType: "oneshot.auth.v1.RegisterRequest",
       responseType: "oneshot.auth.v1.RegisterResponse"
@@ -23,6 +24,7 @@ extension Auth {
       kind: .unary,
       allowedCallers: ["edge"],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 10000,
       requestType: "oneshot.auth.v1.LoginRequest",
       responseType: "oneshot.auth.v1.LoginResponse"
@@ -34,6 +36,7 @@ extension Auth {
       kind: .unary,
       allowedCallers: ["edge"],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 5000,
       requestType: "oneshot.auth.v1.RefreshRequest",
       responseType: "oneshot.auth.v1.RefreshResponse"
@@ -45,6 +48,7 @@ extension Auth {
       kind: .unary,
       allowedCallers: ["edge"],
       noSideEffects: false,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 5000,
       requestType: "oneshot.auth.v1.LogoutRequest",
       responseType: "oneshot.auth.v1.LogoutResponse"
@@ -56,6 +60,7 @@ extension Auth {
       kind: .unary,
       allowedCallers: ["edge"],
       noSideEffects: true,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 5000,
       requestType: "oneshot.auth.v1.GetMeRequest",
       responseType: "oneshot.auth.v1.GetMeResponse"
@@ -67,6 +72,7 @@ extension Auth {
       kind: .unary,
       allowedCallers: ["edge", "jobs", "billing"],
       noSideEffects: true,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 2000,
       requestType: "oneshot.auth.v1.VerifySessionRequest",
       responseType: "oneshot.auth.v1.VerifySessionResponse"

@@ -12,6 +12,7 @@ extension Billing {
       kind: .unary,
       allowedCallers: ["edge"],
       noSideEffects: true,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 5000,
       requestType: "oneshot.billing.v1.GetCreditsRequest",
       responseType: "oneshot.billing.v1.GetCreditsResponse"
@@ -23,6 +24,7 @@ extension Billing {
       kind: .unary,
       allowedCallers: ["edge"],
       noSideEffects: true,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 5000,
       requestType: "oneshot.billing.v1.ListPlansRequest",
       responseType: "oneshot.billing.v1.ListPlansResponse"
@@ -34,6 +36,7 @@ extension Billing {
       kind: .unary,
       allowedCallers: ["edge"],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 5000,
       requestType: "oneshot.billing.v1.MockEventRequest",
       responseType: "oneshot.billing.v1.MockEventResponse"
@@ -45,6 +48,7 @@ extension Billing {
       kind: .unary,
       allowedCallers: ["jobs"],
       noSideEffects: false,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 3000,
       requestType: "oneshot.billing.v1.HoldCreditsRequest",
       responseType: "oneshot.billing.v1.HoldCreditsResponse"
@@ -56,6 +60,7 @@ extension Billing {
       kind: .unary,
       allowedCallers: ["jobs"],
       noSideEffects: false,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 5000,
       requestType: "oneshot.billing.v1.CaptureHoldRequest",
       responseType: "oneshot.billing.v1.CaptureHoldResponse"
@@ -67,6 +72,7 @@ extension Billing {
       kind: .unary,
       allowedCallers: ["jobs"],
       noSideEffects: false,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 5000,
       requestType: "oneshot.billing.v1.ReleaseHoldRequest",
       responseType: "oneshot.billing.v1.ReleaseHoldResponse"
@@ -78,6 +84,7 @@ extension Billing {
       kind: .unary,
       allowedCallers: ["auth", "ctl"],
       noSideEffects: false,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 5000,
       requestType: "oneshot.billing.v1.GrantCreditsRequest",
       responseType: "oneshot.billing.v1.GrantCreditsResponse"
@@ -89,6 +96,7 @@ extension Billing {
       kind: .unary,
       allowedCallers: ["auth", "jobs", "ctl"],
       noSideEffects: true,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 2000,
       requestType: "oneshot.billing.v1.GetEntitlementsRequest",
       responseType: "oneshot.billing.v1.GetEntitlementsResponse"
@@ -100,6 +108,7 @@ extension Billing {
       kind: .unary,
       allowedCallers: ["jobs", "ctl"],
       noSideEffects: true,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 2000,
       requestType: "oneshot.billing.v1.GetUsageRequest",
       responseType: "oneshot.billing.v1.GetUsageResponse"

@@ -12,6 +12,7 @@ extension Gpu {
       kind: .serverStreaming,
       allowedCallers: ["jobs"],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 1800000,
       requestType: "oneshot.gpu.v1.RunJobRequest",
       responseType: "oneshot.gpu.v1.RunEvent"
@@ -23,6 +24,7 @@ extension Gpu {
       kind: .serverStreaming,
       allowedCallers: ["jobs"],
       noSideEffects: true,
+      retry: .none,
       defaultTimeoutMilliseconds: 1800000,
       requestType: "oneshot.gpu.v1.AttachJobRequest",
       responseType: "oneshot.gpu.v1.RunEvent"
@@ -34,6 +36,7 @@ extension Gpu {
       kind: .unary,
       allowedCallers: ["jobs"],
       noSideEffects: false,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 10000,
       requestType: "oneshot.gpu.v1.CancelRunRequest",
       responseType: "oneshot.gpu.v1.CancelRunResponse"
@@ -45,6 +48,7 @@ extension Gpu {
       kind: .unary,
       allowedCallers: ["jobs", "ctl", "edge"],
       noSideEffects: true,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 5000,
       requestType: "oneshot.gpu.v1.ListProvidersRequest",
       responseType: "oneshot.gpu.v1.ListProvidersResponse"

@@ -12,6 +12,7 @@ extension Jobs {
       kind: .unary,
       allowedCallers: ["edge"],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 10000,
       requestType: "oneshot.jobs.v1.CreateJobRequest",
       responseType: "oneshot.jobs.v1.CreateJobResponse"
@@ -23,6 +24,7 @@ extension Jobs {
       kind: .unary,
       allowedCallers: ["edge"],
       noSideEffects: true,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 5000,
       requestType: "oneshot.jobs.v1.GetLimitsRequest",
       responseType: "oneshot.jobs.v1.GetLimitsResponse"
@@ -34,6 +36,7 @@ extension Jobs {
       kind: .unary,
       allowedCallers: ["edge"],
       noSideEffects: true,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 5000,
       requestType: "oneshot.jobs.v1.GetJobRequest",
       responseType: "oneshot.jobs.v1.GetJobResponse"
@@ -45,6 +48,7 @@ extension Jobs {
       kind: .unary,
       allowedCallers: ["edge"],
       noSideEffects: true,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 5000,
       requestType: "oneshot.jobs.v1.ListJobsRequest",
       responseType: "oneshot.jobs.v1.ListJobsResponse"
@@ -56,6 +60,7 @@ extension Jobs {
       kind: .unary,
       allowedCallers: ["edge"],
       noSideEffects: false,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 10000,
       requestType: "oneshot.jobs.v1.CancelJobRequest",
       responseType: "oneshot.jobs.v1.CancelJobResponse"
@@ -67,6 +72,7 @@ extension Jobs {
       kind: .serverStreaming,
       allowedCallers: ["edge"],
       noSideEffects: true,
+      retry: .none,
       defaultTimeoutMilliseconds: 3600000,
       requestType: "oneshot.jobs.v1.WatchJobRequest",
       responseType: "oneshot.jobs.v1.JobEvent"
@@ -78,6 +84,7 @@ extension Jobs {
       kind: .unary,
       allowedCallers: ["edge"],
       noSideEffects: true,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 5000,
       requestType: "oneshot.jobs.v1.GetWebhookRequest",
       responseType: "oneshot.jobs.v1.GetWebhookResponse"
@@ -89,6 +96,7 @@ extension Jobs {
       kind: .unary,
       allowedCallers: ["edge"],
       noSideEffects: false,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 5000,
       requestType: "oneshot.jobs.v1.ReplayWebhookRequest",
       responseType: "oneshot.jobs.v1.ReplayWebhookResponse"
@@ -100,6 +108,7 @@ extension Jobs {
       kind: .unary,
       allowedCallers: ["edge"],
       noSideEffects: true,
+      retry: .idempotent,
       defaultTimeoutMilliseconds: 2000,
       requestType: "oneshot.jobs.v1.GetWebhookSecretRequest",
       responseType: "oneshot.jobs.v1.GetWebhookSecretResponse"

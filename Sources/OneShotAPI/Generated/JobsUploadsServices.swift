@@ -12,6 +12,7 @@ extension Jobs {
       kind: .unary,
       allowedCallers: ["edge"],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 5000,
       requestType: "oneshot.jobs.v1.PresignUploadRequest",
       responseType: "oneshot.jobs.v1.PresignUploadResponse"

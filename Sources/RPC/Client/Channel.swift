@@ -42,10 +42,18 @@ package final class Channel: Sendable {
     for interceptor in configuration.interceptors {
       interceptor.callWillStart(method, &options)
     }
-    let deadline = options.deadline ?? started + configuration.limits.timeout(of: method)
-    Compression.seal(&frame, with: options.compression)
+    let config = configuration.serviceConfig.config(of: method)
+    let request = CallRequest(
+      method,
+      options,
+      config,
+      limits: configuration.limits,
+      started: started
+    )
     do {
-      let reply = try await part().unary(method, frame, options, deadline: deadline)
+      try configuration.limits.checkSending(frame, config)
+      Compression.seal(&frame, with: options.compression)
+      let reply = try await part().unary(request, frame)
       report(method, nil, started)
       return reply
     } catch {
@@ -65,8 +73,15 @@ package final class Channel: Sendable {
     for interceptor in configuration.interceptors {
       interceptor.callWillStart(method, &options)
     }
-    let deadline = options.deadline ?? .now + configuration.limits.timeout(of: method)
-    return try await part().openStream(method, options, deadline: deadline)
+    let config = configuration.serviceConfig.config(of: method)
+    let request = CallRequest(method, options, config, limits: configuration.limits, started: .now)
+    let stream = try await part().openStream(request)
+    return RawClientStream(
+      stream: stream,
+      limits: configuration.limits,
+      config: config,
+      compression: options.compression
+    )
   }
 
   /// Closes every connection; running calls fail.
@@ -90,13 +105,5 @@ package final class Channel: Sendable {
     for interceptor in configuration.interceptors {
       interceptor.callDidEnd(method, error: error, duration: duration)
     }
-  }
-}
-
-extension RPCLimits {
-  /// The time a call gets whose caller named none.
-  func timeout(of method: MethodDescriptor) -> Duration {
-    method.defaultTimeoutMilliseconds > 0
-      ? .milliseconds(method.defaultTimeoutMilliseconds) : defaultTimeout
   }
 }

@@ -16,7 +16,11 @@ extension Channel {
     package var serverName: String
     package var limits = RPCLimits()
     package var interceptors: [any ClientInterceptor] = []
-    /// How calls are spread over the addresses.
+    /// What the service's owner asks of clients: deadlines, retries, balancing, health checks.
+    package var serviceConfig = ServiceConfig()
+    /// Bytes of requests that a call keeps to send them again; a longer request is sent once.
+    package var maxReplayBytes = 256 * 1_024
+    /// How calls are spread over the addresses, where the service config does not say.
     package var loadBalancing = LoadBalancingPolicy.roundRobin
     /// Pauses between attempts to connect, and between look-ups that fail.
     package var backoff = ConnectionBackoff()

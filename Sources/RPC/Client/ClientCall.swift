@@ -28,6 +28,7 @@ final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
   private(set) var headers: HeaderBlock?
   private(set) var trailers: HeaderBlock?
   private var httpStatus = 0
+  private var isTrailersOnly = false
   private var messages: [ReceivedMessage] = []
   /// Whether the message that was taken last came compressed.
   private(set) var wasCompressed = false
@@ -42,15 +43,22 @@ final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
   /// Waits for room to send.
   private var writer: CheckedContinuation<Void, Never>?
 
-  init(deadline: ContinuousClock.Instant, compression: Compression?, limits: RPCLimits) {
+  init(
+    deadline: ContinuousClock.Instant,
+    compression: Compression?,
+    maxMessageBytes: Int,
+    maxBuffered: Int
+  ) {
     self.deadline = deadline
     self.compression = compression
-    maxMessageBytes = limits.maxReceiveMessageBytes
-    maxBuffered = limits.maxBufferedMessages
-    deframer = MessageDeframer(maxMessageBytes: limits.maxReceiveMessageBytes)
+    self.maxMessageBytes = maxMessageBytes
+    self.maxBuffered = maxBuffered
+    deframer = MessageDeframer(maxMessageBytes: maxMessageBytes)
   }
 
   var isEnded: Bool { outcome != nil }
+  /// Whether the reply has begun, otherwise than with its end: then nothing may be sent again.
+  var hasResponse: Bool { headers != nil && !isTrailersOnly }
   /// Whether received bytes may be given back to the peer's window.
   var hasRoom: Bool { messages.count < maxBuffered }
 
@@ -147,6 +155,7 @@ final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
 
   func streamDidReceiveEnd(_ stream: HTTP2Stream) {
     guard outcome == nil else { return }
+    isTrailersOnly = trailers == nil
     if let error = StatusDetails.error(in: trailers ?? headers ?? [:], httpStatus: httpStatus) {
       end(.failure(error))
     } else if !deframer.isAtBoundary {

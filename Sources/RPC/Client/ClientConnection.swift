@@ -162,10 +162,15 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
     previousAttempts: Int = 0
   ) -> Bool {
     guard let session, !isGoingAway else { return false }
+    let timeout = ContinuousClock.now.duration(to: call.deadline)
+    guard timeout > .zero else {
+      call.end(.failure(.runtime(.deadlineExceeded, "no time left for the call")))
+      return true
+    }
     let head = settings.requestHead(
       method,
       options,
-      timeout: ContinuousClock.now.duration(to: call.deadline),
+      timeout: timeout,
       previousAttempts: previousAttempts
     )
     do {

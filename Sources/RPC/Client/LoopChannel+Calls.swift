@@ -1,70 +1,98 @@
 internal import EventLoop
 
+/// One attempt of a unary call, ended.
+struct UnaryAttempt: Sendable {
+  let result: Result<RPCReply, ServiceError>
+  /// What the retry rules need to know of a failure.
+  let failure: AttemptFailure?
+}
+
 extension LoopChannel {
   /// Makes a unary call; `frame` is sealed, and every attempt sends the same memory.
-  func unary(
-    _ method: MethodDescriptor,
-    _ frame: [UInt8],
-    _ options: CallOptions,
-    deadline: ContinuousClock.Instant
-  ) async throws(ServiceError) -> RPCReply {
-    var wasRefused = false
+  func unary(_ request: CallRequest, _ frame: [UInt8]) async throws(ServiceError) -> RPCReply {
+    if case .hedging(let policy) = request.repetition {
+      return try await hedged(request, frame, policy)
+    }
+    let mayKeep = frame.count <= configuration.maxReplayBytes
+    var retry = RetryState()
     while true {
-      let connection = try await connection(deadline: deadline, waitForReady: options.waitForReady)
-      let call = ClientCall(
-        deadline: deadline,
-        compression: options.compression,
-        limits: configuration.limits
-      )
-      guard start(call, method, frame, options, on: connection) else { continue }
-      await end(of: call, on: connection)
-      switch takeReply(of: call, on: connection) {
-      case .success(let reply): return reply
+      let attempt = await attempt(request, frame, previousAttempts: retry.previousAttempts)
+      switch attempt.result {
+      case .success(let reply):
+        throttle.succeeded()
+        return reply
       case .failure(let error):
-        // gRPC proposal A6: what never left us is free, what a server refused is tried again once.
-        guard ContinuousClock.now < deadline, !Task.isCancelled else { throw error }
-        switch call.progress {
-        case .unsent: continue
-        case .refused where !wasRefused: wasRefused = true
-        case .refused, .sent: throw error
+        guard var failure = attempt.failure, !Task.isCancelled else { throw error }
+        if !mayKeep { failure.isCommitted = true }
+        switch decide(failure, &retry, request) {
+        case .giveUp: throw error
+        case .repeatAttempt: break
+        case .retry(let pause): try? await Task.sleep(for: pause)
         }
       }
     }
   }
 
-  /// Starts a call with streams.
-  func openStream(
-    _ method: MethodDescriptor,
-    _ options: CallOptions,
-    deadline: ContinuousClock.Instant
-  ) async throws(ServiceError) -> RawClientStream {
-    while true {
-      let connection = try await connection(deadline: deadline, waitForReady: options.waitForReady)
-      let call = ClientCall(
-        deadline: deadline,
-        compression: options.compression,
-        limits: configuration.limits
-      )
-      guard start(call, method, nil, options, on: connection) else { continue }
-      return RawClientStream(connection: connection, call: call)
+  /// What follows a failed attempt of a call that is not hedged.
+  func decide(
+    _ failure: AttemptFailure,
+    _ retry: inout RetryState,
+    _ request: CallRequest
+  ) -> RetryState.Decision {
+    retry.failed(
+      failure,
+      policy: request.retryPolicy,
+      throttle: &throttle,
+      remaining: ContinuousClock.now.duration(to: request.deadline),
+      random: configuration.random()
+    )
+  }
+
+  /// Sends a unary call once and waits for its end.
+  func attempt(
+    _ request: CallRequest,
+    _ frame: [UInt8],
+    previousAttempts: Int
+  ) async -> UnaryAttempt {
+    do throws(ServiceError) {
+      let (connection, call) = try await start(request, frame, previousAttempts: previousAttempts)
+      await end(of: call, on: connection)
+      let result = connection.assumeTakeReply(call)
+      guard case .failure(let error) = result else {
+        return UnaryAttempt(result: result, failure: nil)
+      }
+      return UnaryAttempt(result: result, failure: AttemptFailure(of: call, error))
+    } catch {
+      // No connection: that is not the call's failure, and waiting is what `waitForReady` is for.
+      return UnaryAttempt(result: .failure(error), failure: nil)
     }
   }
 
-  private func start(
-    _ call: ClientCall,
-    _ method: MethodDescriptor,
+  /// Sends the head of a call on a connection that takes it, and for a unary call everything.
+  func start(
+    _ request: CallRequest,
     _ frame: [UInt8]?,
-    _ options: CallOptions,
-    on connection: ClientConnection
-  ) -> Bool {
-    connection.assumeIsolated { $0.start(call, method, options, onlyMessage: frame) }
-  }
-
-  private func takeReply(
-    of call: ClientCall,
-    on connection: ClientConnection
-  ) -> Result<RPCReply, ServiceError> {
-    connection.assumeIsolated { $0.takeReply(call) }
+    previousAttempts: Int
+  ) async throws(ServiceError) -> (ClientConnection, ClientCall) {
+    while true {
+      let connection = try await connection(
+        deadline: request.deadline,
+        waitForReady: request.options.waitForReady
+      )
+      let call = ClientCall(
+        deadline: request.deadline,
+        compression: request.options.compression,
+        maxMessageBytes: request.maxResponseMessageBytes,
+        maxBuffered: configuration.limits.maxBufferedMessages
+      )
+      let isStarted = connection.assumeStart(
+        call,
+        request,
+        onlyMessage: frame,
+        previousAttempts: previousAttempts
+      )
+      if isStarted { return (connection, call) }
+    }
   }
 
   /// Returns when the call has ended; cancelling the task ends it.
@@ -78,5 +106,39 @@ extension LoopChannel {
         }
       }
     }
+  }
+}
+
+// `assumeIsolated` cannot be called in an asynchronous function.
+extension ClientConnection {
+  nonisolated func assumeStart(
+    _ call: ClientCall,
+    _ request: CallRequest,
+    onlyMessage: [UInt8]?,
+    previousAttempts: Int
+  ) -> Bool {
+    assumeIsolated {
+      $0.start(
+        call,
+        request.method,
+        request.options,
+        onlyMessage: onlyMessage,
+        previousAttempts: previousAttempts
+      )
+    }
+  }
+
+  nonisolated func assumeTakeReply(_ call: ClientCall) -> Result<RPCReply, ServiceError> {
+    assumeIsolated { $0.takeReply(call) }
+  }
+}
+
+extension AttemptFailure {
+  /// The failure of an attempt that has ended.
+  init(of call: ClientCall, _ error: ServiceError) {
+    code = error.code
+    progress = call.progress
+    isCommitted = call.hasResponse
+    pushback = RetryPushback((call.trailers ?? call.headers)?.value(of: "grpc-retry-pushback-ms"))
   }
 }

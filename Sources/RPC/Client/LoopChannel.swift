@@ -11,6 +11,8 @@ actor LoopChannel {
 
   let configuration: Channel.Configuration
   private let settings: ChannelSettings
+  /// Keeps retries few; each loop has its own.
+  var throttle: RetryThrottle
   private var balancer: LoadBalancer
   private var subchannels: [SubchannelID: Subchannel] = [:]
   private var ready: [SubchannelID: ClientConnection] = [:]
@@ -29,8 +31,9 @@ actor LoopChannel {
     self.configuration = configuration
     self.loop = loop
     settings = ChannelSettings(configuration)
+    throttle = RetryThrottle(configuration.serviceConfig.retryThrottling ?? .standard)
     balancer = LoadBalancer(
-      configuration.loadBalancing,
+      configuration.serviceConfig.loadBalancing ?? configuration.loadBalancing,
       start: Int(configuration.random() * 1_000)
     )
     resolution = ResolutionSchedule(

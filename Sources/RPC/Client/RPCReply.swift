@@ -15,46 +15,49 @@ package struct RPCReply: Sendable {
 /// One reader and one writer at a time.
 package struct RawClientStream: AsyncSequence, Sendable {
   package typealias Element = [UInt8]
-  let connection: ClientConnection
-  let call: ClientCall
+  let stream: ClientStream
+  let limits: RPCLimits
+  let config: ServiceConfig.MethodConfig?
+  let compression: Compression?
 
   /// Sends one unsealed frame; waits while the peer is slow.
   ///
   /// With `compress` false it goes as it is, whatever ``CallOptions/compression`` says.
   package func send(_ frame: consuming [UInt8], compress: Bool = true) async throws(ServiceError) {
-    Compression.seal(&frame, with: compress ? call.compression : nil)
-    try await connection.send(frame, on: call)
+    try limits.checkSending(frame, config)
+    Compression.seal(&frame, with: compress ? compression : nil)
+    try await stream.send(frame)
   }
 
   /// Whether the message that was read last came compressed: for tests and debugging.
   package var wasCompressed: Bool {
-    get async { await connection.wasCompressed(call) }
+    get async { await stream.wasCompressed }
   }
 
   /// Tells the peer that no more messages come.
   package func finishSending() async {
-    await connection.finishSending(call)
+    await stream.finishSending()
   }
 
   /// Gives the call up; the peer's handler is cancelled.
   package func cancel() async {
-    await connection.cancel(call, .runtime(.cancelled, "the call was cancelled"))
+    await stream.cancel()
   }
 
   /// The reply's headers, as soon as they are there.
   package var headers: Metadata {
-    get async throws(ServiceError) { try await connection.headers(of: call) }
+    get async throws(ServiceError) { try await stream.headers() }
   }
 
   /// The metadata that came with the status, once the call has ended; empty when it was lost.
   ///
   /// Reading it before every message was read waits for the end.
   package var trailers: Metadata {
-    get async { await connection.trailers(of: call) }
+    get async { await stream.trailers() }
   }
 
   package struct AsyncIterator: AsyncIteratorProtocol {
-    fileprivate let stream: RawClientStream
+    fileprivate let stream: ClientStream
 
     /// The next message, nil after the last one.
     ///
@@ -62,14 +65,14 @@ package struct RawClientStream: AsyncSequence, Sendable {
     package mutating func next() async throws -> [UInt8]? {
       let stream = self.stream
       return try await withTaskCancellationHandler {
-        try await stream.connection.nextMessage(of: stream.call)
+        try await stream.next()
       } onCancel: {
-        Task(executorPreference: stream.connection.loop) { await stream.cancel() }
+        stream.loop.submit { stream.assumeIsolated { $0.cancel() } }
       }
     }
   }
 
-  package func makeAsyncIterator() -> AsyncIterator { AsyncIterator(stream: self) }
+  package func makeAsyncIterator() -> AsyncIterator { AsyncIterator(stream: stream) }
 }
 
 /// Sends the messages of a call.

@@ -3,6 +3,14 @@ package enum MethodKind: Sendable, Hashable {
   case unary, clientStreaming, serverStreaming, bidirectional
 }
 
+/// When a client repeats a call by itself (`oneshot.options.v1.RetryClass`).
+package enum RetryClass: Sendable, Hashable {
+  /// Only what no handler has seen, as the runtime does for every method.
+  case none, unavailable
+  /// Also where a handler may have seen it: the method is idempotent by its own key.
+  case idempotent
+}
+
 /// What the schema says about one RPC.
 package struct MethodDescriptor: Sendable {
   /// Full name of the service, `oneshot.jobs.v1.JobService`.
@@ -14,6 +22,8 @@ package struct MethodDescriptor: Sendable {
   package let allowedCallers: [String]
   /// Safe to send twice.
   package let noSideEffects: Bool
+  /// When the client repeats a call where no service config says otherwise.
+  package let retry: RetryClass
   /// Deadline when the caller names none; 0: the runtime's default.
   package let defaultTimeoutMilliseconds: Int
   /// Full names of the messages.
@@ -28,6 +38,7 @@ package struct MethodDescriptor: Sendable {
     kind: MethodKind,
     allowedCallers: [String],
     noSideEffects: Bool,
+    retry: RetryClass = .none,
     defaultTimeoutMilliseconds: Int,
     requestType: String,
     responseType: String
@@ -37,6 +48,7 @@ package struct MethodDescriptor: Sendable {
     self.kind = kind
     self.allowedCallers = allowedCallers
     self.noSideEffects = noSideEffects
+    self.retry = retry
     self.defaultTimeoutMilliseconds = defaultTimeoutMilliseconds
     self.requestType = requestType
     self.responseType = responseType

@@ -4,6 +4,8 @@ package import HTTP2
 package struct RPCLimits: Sendable {
   /// Largest message taken, before any decoding; gRPC's usual default.
   package var maxReceiveMessageBytes = 4 * 1_024 * 1_024
+  /// Largest message that a client sends; the frame's length has four bytes.
+  package var maxSendMessageBytes = Int(UInt32.max)
   /// Messages of one stream that wait for their handler before the peer is slowed down.
   package var maxBufferedMessages = 16
   /// Bytes of metadata in one block, name + value + 32 each (gRPC's hard limit).

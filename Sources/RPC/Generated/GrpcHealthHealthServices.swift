@@ -11,6 +11,7 @@ extension GrpcHealth {
       kind: .unary,
       allowedCallers: [],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 0,
       requestType: "grpc.health.v1.HealthCheckRequest",
       responseType: "grpc.health.v1.HealthCheckResponse"
@@ -22,6 +23,7 @@ extension GrpcHealth {
       kind: .unary,
       allowedCallers: [],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 0,
       requestType: "grpc.health.v1.HealthListRequest",
       responseType: "grpc.health.v1.HealthListResponse"
@@ -33,6 +35,7 @@ extension GrpcHealth {
       kind: .serverStreaming,
       allowedCallers: [],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 0,
       requestType: "grpc.health.v1.HealthCheckRequest",
       responseType: "grpc.health.v1.HealthCheckResponse"

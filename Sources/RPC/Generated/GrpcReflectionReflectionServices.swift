@@ -11,6 +11,7 @@ extension GrpcReflection {
       kind: .bidirectional,
       allowedCallers: [],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 0,
       requestType: "grpc.reflection.v1.ServerReflectionRequest",
       responseType: "grpc.reflection.v1.ServerReflectionResponse"

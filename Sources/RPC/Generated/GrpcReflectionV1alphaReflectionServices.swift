@@ -11,6 +11,7 @@ extension GrpcReflectionV1alpha {
       kind: .bidirectional,
       allowedCallers: [],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 0,
       requestType: "grpc.reflection.v1alpha.ServerReflectionRequest",
       responseType: "grpc.reflection.v1alpha.ServerReflectionResponse"

@@ -66,6 +66,50 @@ private final class Names: Sendable {
     }
   }
 
+  @Test("Calls stay on their caller's loop: each has one connection of its own")
+  func loops() async throws {
+    let group = try EventLoopGroup(count: 2)
+    defer { group.stop() }
+    let peer = try await ScriptedPeer.start(group: group) { _ in .reply([1]) }
+    let channel = Channel(
+      try .init(target: "\(peer.address)", serverName: "x", tls: nil),
+      group: group
+    )
+    let method = method
+    for _ in 0..<3 {
+      for loop in group.loops {
+        let call = Task(executorPreference: loop) { try await channel.call(method) }
+        let reply = try await call.value
+        #expect(reply == [1])
+      }
+    }
+    #expect(peer.requests.count == 6)
+    #expect(peer.connections == 2)
+    await channel.close()
+  }
+
+  @Test("The service config can make calls wait for ready")
+  func configuredToWait() async throws {
+    try await ClientFixture.run { fixture in
+      let peer = try await fixture.peer { _ in .reply([1]) }
+      let names = Names([])
+      let channel = try fixture.channel("gone.test:1") {
+        $0.resolve = { _, _ in
+          // The first look-up fails, and a call that does not wait fails with it.
+          defer { names.set([peer.address]) }
+          return try names.answer()
+        }
+        var config = ServiceConfig.MethodConfig()
+        config.waitForReady = true
+        $0.serviceConfig.methods["/test.Service/Echo"] = config
+      }
+      let reply = try await channel.call(method)
+      #expect(reply == [1])
+      #expect(names.lookups.value == 2)
+      await channel.close()
+    }
+  }
+
   @Test("A Unix socket is an address like others")
   func unixSocket() async throws {
     try await ClientFixture.run { fixture in

@@ -13,12 +13,18 @@ final class ScriptedPeer: Sendable {
     case reset(HTTP2ErrorCode)
     /// A unary reply with status OK.
     case reply([UInt8])
+    /// The body as it came, with status OK.
+    case echo
     /// Status and trailers alone in one block.
     case trailersOnly(StatusCode, [(String, String)])
     /// Headers, one message, then the status.
     case failAfterMessage(StatusCode)
     /// GOAWAY whose last stream is the one before this.
     case goAwayBefore
+    /// GOAWAY with the complaint about keepalive pings; the call is never answered.
+    case tooManyPings
+    /// From now on nothing is read and nothing is said, not even to PINGs: gone without a FIN.
+    case vanish
     /// The connection is cut.
     case drop
     /// Headers come, then the connection is cut.
@@ -86,9 +92,11 @@ private final class PeerConnection: TransportDelegate, HTTP2StreamHandler, @unch
   private var transport: Transport?
   private var session: HTTP2Session?
   private var heads: [Int32: HeaderBlock] = [:]
+  private var bodies: [Int32: [UInt8]] = [:]
   private var complete: [HTTP2Stream] = []
   /// Frames that the session does not know of.
   private var raw: [UInt8] = []
+  private var hasVanished = false
 
   init(_ state: ScriptedPeer.State) { self.state = state }
 
@@ -101,6 +109,7 @@ private final class PeerConnection: TransportDelegate, HTTP2StreamHandler, @unch
   }
 
   func transport(_ transport: Transport, didReceive bytes: UnsafeRawBufferPointer) {
+    guard !hasVanished else { return }
     try? session?.receive(bytes)
     let arrived = complete
     complete = []
@@ -109,6 +118,7 @@ private final class PeerConnection: TransportDelegate, HTTP2StreamHandler, @unch
   }
 
   func transport(_ transport: Transport, fill buffer: inout OutputBuffer) {
+    guard !hasVanished else { return }
     try? session?.fill(&buffer)
     raw.withUnsafeBytes { buffer.append($0) }
     raw = []
@@ -128,6 +138,7 @@ private final class PeerConnection: TransportDelegate, HTTP2StreamHandler, @unch
   func streamDidReceiveOversizedHeaders(_ stream: HTTP2Stream) {}
   func stream(_ stream: HTTP2Stream, didReceiveData bytes: UnsafeRawBufferPointer) {
     session?.consume(stream, bytes.count)
+    bodies[stream.id, default: []] += bytes
   }
   func streamDidReceiveEnd(_ stream: HTTP2Stream) { complete.append(stream) }
   func streamDidDrain(_ stream: HTTP2Stream) {}
@@ -157,6 +168,7 @@ private final class PeerConnection: TransportDelegate, HTTP2StreamHandler, @unch
     case .silence: break
     case .reset(let code): session.reset(stream, code)
     case .reply(let message): reply(stream, message, .ok)
+    case .echo: reply(stream, frames: bodies[stream.id] ?? [], .ok)
     case .failAfterMessage(let code): reply(stream, [], code)
     case .trailersOnly(let code, let trailers):
       var block = Self.headers
@@ -164,6 +176,9 @@ private final class PeerConnection: TransportDelegate, HTTP2StreamHandler, @unch
       for (name, value) in trailers { block.append(name, value) }
       session.submitResponse(stream, block, endStream: true)
     case .goAwayBefore: raw = Self.goAway(last: stream.id - 2)
+    case .tooManyPings:
+      raw = Self.goAway(last: stream.id, .enhanceYourCalm, debug: "too_many_pings")
+    case .vanish: hasVanished = true
     case .drop: transport?.close()
     case .dropAfterHeaders:
       session.submitResponse(stream, Self.headers, endStream: false)
@@ -180,14 +195,23 @@ private final class PeerConnection: TransportDelegate, HTTP2StreamHandler, @unch
   }
 
   /// RFC 9113 §6.8.
-  private static func goAway(last: Int32) -> [UInt8] {
+  private static func goAway(
+    last: Int32,
+    _ code: HTTP2ErrorCode = .noError,
+    debug: String = ""
+  ) -> [UInt8] {
     let id = withUnsafeBytes(of: last.bigEndian) { Array($0) }
-    return [0, 0, 8, 7, 0, 0, 0, 0, 0] + id + [0, 0, 0, 0]
+    let error = withUnsafeBytes(of: code.rawValue.bigEndian) { Array($0) }
+    return [0, 0, UInt8(8 + debug.utf8.count), 7, 0, 0, 0, 0, 0] + id + error + Array(debug.utf8)
   }
 
   private func reply(_ stream: HTTP2Stream, _ message: [UInt8], _ code: StatusCode) {
+    reply(stream, frames: RPCFraming.frame(message), code)
+  }
+
+  private func reply(_ stream: HTTP2Stream, frames: [UInt8], _ code: StatusCode) {
     session?.submitResponse(stream, Self.headers, endStream: false)
-    session?.send(stream, RPCFraming.frame(message))
+    session?.send(stream, frames)
     session?.finish(stream, trailers: ["grpc-status": String(code.rawValue)])
   }
 }

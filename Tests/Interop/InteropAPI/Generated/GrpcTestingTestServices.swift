@@ -12,6 +12,7 @@ extension GrpcTesting {
       kind: .unary,
       allowedCallers: [],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 0,
       requestType: "grpc.testing.Empty",
       responseType: "grpc.testing.Empty"
@@ -23,6 +24,7 @@ extension GrpcTesting {
       kind: .unary,
       allowedCallers: [],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 0,
       requestType: "grpc.testing.SimpleRequest",
       responseType: "grpc.testing.SimpleResponse"
@@ -34,6 +36,7 @@ extension GrpcTesting {
       kind: .unary,
       allowedCallers: [],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 0,
       requestType: "grpc.testing.SimpleRequest",
       responseType: "grpc.testing.SimpleResponse"
@@ -45,6 +48,7 @@ extension GrpcTesting {
       kind: .serverStreaming,
       allowedCallers: [],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 0,
       requestType: "grpc.testing.StreamingOutputCallRequest",
       responseType: "grpc.testing.StreamingOutputCallResponse"
@@ -56,6 +60,7 @@ extension GrpcTesting {
       kind: .clientStreaming,
       allowedCallers: [],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 0,
       requestType: "grpc.testing.StreamingInputCallRequest",
       responseType: "grpc.testing.StreamingInputCallResponse"
@@ -67,6 +72,7 @@ extension GrpcTesting {
       kind: .bidirectional,
       allowedCallers: [],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 0,
       requestType: "grpc.testing.StreamingOutputCallRequest",
       responseType: "grpc.testing.StreamingOutputCallResponse"
@@ -78,6 +84,7 @@ extension GrpcTesting {
       kind: .bidirectional,
       allowedCallers: [],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 0,
       requestType: "grpc.testing.StreamingOutputCallRequest",
       responseType: "grpc.testing.StreamingOutputCallResponse"
@@ -264,6 +271,7 @@ extension GrpcTesting {
       kind: .unary,
       allowedCallers: [],
       noSideEffects: false,
+      retry: .none,
       defaultTimeoutMilliseconds: 0,
       requestType: "grpc.testing.Empty",
       responseType: "grpc.testing.Empty"

@@ -48,6 +48,7 @@ struct ServiceWriter {
       throw GenerationError("\(method.fullName): (oneshot.options.v1.rpc).allow is missing")
     }
     let callers = options.allow.map { "\"\($0)\"" }.joined(separator: ", ")
+    let retry = try retryClass(options.retry)
     text.line("package static let \(Names.method(method.name)) = MethodDescriptor(")
     text.indented { text in
       text.line("service: \"\(service.fullName)\",")
@@ -55,11 +56,21 @@ struct ServiceWriter {
       text.line("kind: .\(method.kindName),")
       text.line("allowedCallers: [\(callers)],")
       text.line("noSideEffects: \(options.noSideEffects),")
+      text.line("retry: .\(retry),")
       text.line("defaultTimeoutMilliseconds: \(options.defaultTimeoutMs),")
       text.line("requestType: \"\(method.inputType.fullName)\",")
       text.line("responseType: \"\(method.outputType.fullName)\"")
     }
     text.line(")")
+  }
+
+  private func retryClass(_ retry: Oneshot_Options_V1_RetryClass) throws -> String {
+    switch retry {
+    case .none: return "none"
+    case .unavailable: return "unavailable"
+    case .idempotent: return "idempotent"
+    case .UNRECOGNIZED(let number): throw GenerationError("unknown retry class \(number)")
+    }
   }
 
   // MARK: Server

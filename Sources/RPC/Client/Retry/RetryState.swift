@@ -1,0 +1,73 @@
+/// Decides what follows each failed attempt of one call (gRPC proposal A6).
+///
+/// No I/O. What never left us is sent again at once and for nothing; what the peer's runtime refused
+/// once more at once; anything else as the policy and the throttle allow, and never past the deadline.
+struct RetryState {
+  enum Decision: Equatable {
+    case giveUp
+    /// Send the same attempt again at once: no handler has seen it.
+    case repeatAttempt
+    /// Make a further attempt after the pause.
+    case retry(after: Duration)
+  }
+
+  /// Attempts that a handler may have seen before the current one.
+  private(set) var previousAttempts = 0
+  private var wasRefused = false
+  /// Retries since the beginning, or since the server named a pause.
+  private var backoffs = 0
+
+  /// Takes a failure.
+  ///
+  /// - Parameters:
+  ///   - failure: What happened.
+  ///   - policy: Nil where the method has none.
+  ///   - throttle: The channel's.
+  ///   - remaining: Time up to the call's deadline.
+  ///   - random: 0…1, for the jitter.
+  /// - Returns: What to do now.
+  mutating func failed(
+    _ failure: AttemptFailure,
+    policy: RetryPolicy?,
+    throttle: inout RetryThrottle,
+    remaining: Duration,
+    random: Double
+  ) -> Decision {
+    if !failure.isCommitted, remaining > .zero, isFree(failure) { return .repeatAttempt }
+    guard let policy else { return .giveUp }
+    let isRetryable = policy.retryableStatusCodes.contains(failure.code)
+    if isRetryable || failure.pushback == .stop { throttle.failed() }
+    guard isRetryable, !failure.isCommitted, failure.pushback != .stop, throttle.allowsAttempt,
+      previousAttempts + 1 < policy.maxAttempts
+    else { return .giveUp }
+    let pause = pause(policy, failure.pushback, random)
+    guard pause < remaining else { return .giveUp }
+    previousAttempts += 1
+    return .retry(after: pause)
+  }
+
+  private mutating func isFree(_ failure: AttemptFailure) -> Bool {
+    switch failure.progress {
+    case .unsent: return true
+    case .refused:
+      defer { wasRefused = true }
+      return !wasRefused
+    case .sent: return false
+    }
+  }
+
+  private mutating func pause(
+    _ policy: RetryPolicy,
+    _ pushback: RetryPushback,
+    _ random: Double
+  ) -> Duration {
+    if case .after(let asked) = pushback {
+      backoffs = 0
+      return asked
+    }
+    var pause = policy.initialBackoff
+    for _ in 0..<backoffs { pause = min(pause * policy.backoffMultiplier, policy.maxBackoff) }
+    backoffs += 1
+    return min(pause, policy.maxBackoff) * (0.8 + 0.4 * random)
+  }
+}
