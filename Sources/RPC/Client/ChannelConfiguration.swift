@@ -26,6 +26,8 @@ extension Channel {
     package var backoff = ConnectionBackoff()
     /// Time for one attempt to connect, up to the peer's SETTINGS.
     package var connectTimeout: Duration = .seconds(20)
+    /// When a silent peer is asked for a sign of life; nil, gRPC's default: never.
+    package var keepalive: KeepaliveSettings?
     /// How long a call that does not wait for ready still waits when every address has failed, so
     /// that a restart is not an error; gRPC's own fail-fast is zero.
     package var patience: Duration = .seconds(2)

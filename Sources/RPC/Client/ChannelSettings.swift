@@ -11,6 +11,8 @@ struct ChannelSettings: Sendable {
   let backoff: ConnectionBackoff
   /// Time for one attempt to connect, up to the peer's SETTINGS.
   let connectTimeout: Duration
+  /// Nil: silent peers are not asked for a sign of life.
+  let keepalive: KeepaliveSettings?
   /// 0…1, for every jitter.
   let random: @Sendable () -> Double
 

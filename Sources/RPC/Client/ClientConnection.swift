@@ -14,6 +14,10 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
   private var unarmed: [ClientCall] = []
   private var isGoingAway = false
   private var isReady = false
+  private var keepalive: Keepalive?
+  private var keepaliveTimer: LoopTimer?
+  /// Why we close the connection, where that is our own decision.
+  private var closeReason: String?
   private let onEvent: @Sendable (ClientConnection, Event) -> Void
 
   /// What its subchannel is told; on the loop.
@@ -22,6 +26,8 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
     case ready
     /// The peer takes no new calls; those that run go on.
     case goingAway
+    /// The peer complains about our keepalive pings.
+    case tooManyPings
     /// The last event; the text says why.
     case closed(String)
   }
@@ -29,10 +35,12 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
   init(
     loop: EventLoop,
     settings: ChannelSettings,
+    keepalive: KeepaliveSettings? = nil,
     onEvent: @escaping @Sendable (ClientConnection, Event) -> Void
   ) {
     self.loop = loop
     self.settings = settings
+    self.keepalive = keepalive.map(Keepalive.init)
     self.onEvent = onEvent
   }
 
@@ -86,7 +94,7 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
   private func opened(_ transport: Transport) {
     do {
       let session = try HTTP2Session(role: .client, limits: settings.limits.http2)
-      session.onGoAway = { [self] _, _, _ in leave() }
+      session.onGoAway = { [self] _, code, debug in leave(code, debug) }
       self.session = session
       transport.setNeedsFlush()
     } catch {
@@ -96,6 +104,7 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
 
   private func receive(_ bytes: UnsafeRawBufferPointer) {
     guard let session else { return }
+    keepalive?.heard()
     do {
       try session.receive(bytes)
     } catch {
@@ -103,6 +112,7 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
     }
     if !isReady, session.didReceiveSettings {
       isReady = true
+      if let keepalive { restKeepalive(keepalive.settings.time) }
       onEvent(self, .ready)
     }
     giveBackWindows()
@@ -122,7 +132,8 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
   }
 
   private func closed(_ error: NetError?) {
-    let reason = error.map { "\($0)" } ?? "the peer closed the connection"
+    let reason = closeReason ?? error.map { "\($0)" } ?? "the peer closed the connection"
+    keepaliveTimer?.cancel()
     for call in calls.values {
       let wasSent = call.stream.map { session?.didSend($0) ?? true } ?? false
       call.connectionDidClose(reason, wasSent: wasSent)
@@ -132,6 +143,14 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
     session = nil
     transport = nil
     onEvent(self, .closed(reason))
+  }
+
+  /// The peer goes away; with `too_many_pings` our keepalive is why.
+  private func leave(_ code: UInt32, _ debug: String) {
+    if code == HTTP2ErrorCode.enhanceYourCalm.rawValue, debug == "too_many_pings" {
+      onEvent(self, .tooManyPings)
+    }
+    leave()
   }
 
   /// Takes no new calls: it closes when those that run have ended.
@@ -146,6 +165,28 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
   private func closeIfDone() {
     guard isGoingAway, calls.isEmpty else { return }
     transport?.closeAfterFlush()
+  }
+
+  // MARK: Keepalive
+
+  private func restKeepalive(_ pause: Duration) {
+    keepaliveTimer = loop.schedule(after: pause) { [weak self] in
+      self?.assumeIsolated { $0.checkPeer() }
+    }
+  }
+
+  private func checkPeer() {
+    guard let session, let action = keepalive?.timerFired(hasCalls: !calls.isEmpty) else { return }
+    switch action {
+    case .rest(let pause): restKeepalive(pause)
+    case .ping(let pause):
+      session.ping()
+      transport?.setNeedsFlush()
+      restKeepalive(pause)
+    case .close:
+      closeReason = "the peer does not answer keepalive pings"
+      transport?.close()
+    }
   }
 
   // MARK: Calls

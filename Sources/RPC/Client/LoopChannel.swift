@@ -213,6 +213,7 @@ extension ChannelSettings {
       transportLimits: TransportLimits(),
       backoff: configuration.backoff,
       connectTimeout: configuration.connectTimeout,
+      keepalive: configuration.keepalive,
       random: configuration.random
     )
   }

@@ -24,6 +24,8 @@ actor Subchannel {
   private let settings: ChannelSettings
   private let onEvent: @Sendable (Subchannel, Event) -> Void
   private var backoff: ConnectionBackoff
+  /// Slower once a peer has complained.
+  private(set) var keepalive: KeepaliveSettings?
   private var state = ConnectivityState.idle
   /// The connection that is being made or stands.
   private var current: ClientConnection?
@@ -47,6 +49,7 @@ actor Subchannel {
     self.settings = settings
     self.onEvent = onEvent
     backoff = settings.backoff
+    keepalive = settings.keepalive
   }
 
   /// Connects, if it is idle.
@@ -81,7 +84,8 @@ actor Subchannel {
 
   private func startAttempt() {
     let started = ContinuousClock.now
-    let connection = ClientConnection(loop: loop, settings: settings) { [weak self] source, event in
+    let connection = ClientConnection(loop: loop, settings: settings, keepalive: keepalive) {
+      [weak self] source, event in
       self?.assumeIsolated { $0.handle(event, of: source) }
     }
     current = connection
@@ -104,6 +108,7 @@ actor Subchannel {
   }
 
   private func handle(_ event: ClientConnection.Event, of connection: ClientConnection) {
+    if case .tooManyPings = event { keepalive?.time *= 2 }
     if leaving[ObjectIdentifier(connection)] != nil {
       guard case .closed = event else { return }
       leaving[ObjectIdentifier(connection)] = nil
@@ -115,6 +120,7 @@ actor Subchannel {
       timer?.cancel()
       backoff.reset()
       change(to: .ready)
+    case .tooManyPings: break
     case .goingAway:
       current = nil
       leaving[ObjectIdentifier(connection)] = connection
