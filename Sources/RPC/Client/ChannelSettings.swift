@@ -13,6 +13,8 @@ struct ChannelSettings: Sendable {
   let connectTimeout: Duration
   /// Nil: silent peers are not asked for a sign of life.
   let keepalive: KeepaliveSettings?
+  /// The service whose health decides whether a connection is used; nil: none.
+  let healthService: String?
   /// 0…1, for every jitter.
   let random: @Sendable () -> Double
 

@@ -206,6 +206,8 @@ actor LoopChannel {
 
 extension ChannelSettings {
   init(_ configuration: Channel.Configuration) {
+    let config = configuration.serviceConfig
+    let policy = config.loadBalancing ?? configuration.loadBalancing
     self.init(
       tls: configuration.tls,
       serverName: configuration.serverName,
@@ -214,6 +216,8 @@ extension ChannelSettings {
       backoff: configuration.backoff,
       connectTimeout: configuration.connectTimeout,
       keepalive: configuration.keepalive,
+      // As in gRPC, pick_first asks nobody: it would stay with a sick peer all the same.
+      healthService: policy == .pickFirst ? nil : config.healthCheckService,
       random: configuration.random
     )
   }

@@ -4,10 +4,11 @@ internal import EventLoop
 ///
 ///     idle → connecting → ready → idle (lost, or told to go away)
 ///               └→ transient failure (backing off) → idle
+///     with health checks: connecting | ready | transient failure, as the connected peer says
 ///
 /// `ready` means that the peer's SETTINGS have come: with TLS 1.3 a client whose certificate is refused
-/// learns of it only after the handshake. Attempts start at least one backoff apart, also when each
-/// of them succeeds for a moment.
+/// learns of it only after the handshake; with health checks also that the peer calls itself
+/// serving. Attempts start at least one backoff apart, also when each of them succeeds for a moment.
 actor Subchannel {
   /// What the driver is told; always on the loop.
   enum Event: Sendable {
@@ -34,6 +35,8 @@ actor Subchannel {
   /// The start of the next attempt is not before this.
   private var earliestAttempt = ContinuousClock.now
   private var timer: LoopTimer?
+  /// Asks the current connection's peer how it is.
+  private var healthTask: Task<Void, Never>?
   private var isShutDown = false
 
   init(
@@ -67,8 +70,7 @@ actor Subchannel {
     isShutDown = true
     timer?.cancel()
     if let current {
-      self.current = nil
-      leaving[ObjectIdentifier(current)] = current
+      letGo(of: current)
       current.assumeIsolated { $0.leave() }
     }
     reportIfDrained()
@@ -119,14 +121,15 @@ actor Subchannel {
     case .ready:
       timer?.cancel()
       backoff.reset()
-      change(to: .ready)
+      guard let service = settings.healthService else { return change(to: .ready) }
+      watchHealth(of: connection, as: service)
     case .tooManyPings: break
     case .goingAway:
-      current = nil
-      leaving[ObjectIdentifier(connection)] = connection
+      letGo(of: connection)
       if state == .ready { change(to: .idle) } else { rest(after: "the peer goes away") }
     case .closed(let reason):
       current = nil
+      healthTask?.cancel()
       if state == .ready { change(to: .idle) } else { rest(after: reason) }
     }
   }
@@ -135,6 +138,42 @@ actor Subchannel {
     change(to: .transientFailure("\(address): \(failure)"))
     let pause = max(.zero, ContinuousClock.now.duration(to: earliestAttempt))
     startTimer(pause) { $0.change(to: .idle) }
+  }
+
+  /// The connection finishes its calls; the health watch is none that it should wait for.
+  private func letGo(of connection: ClientConnection) {
+    current = nil
+    leaving[ObjectIdentifier(connection)] = connection
+    healthTask?.cancel()
+  }
+
+  // MARK: Health
+
+  /// Follows the peer's health until the task is cancelled, or for good when the peer has no health
+  /// service.
+  private func watchHealth(of connection: ClientConnection, as service: String) {
+    let watch = HealthWatch(service: service, limits: settings.limits)
+    healthTask = Task(executorPreference: loop) { [self] in
+      var backoff = settings.backoff
+      while !Task.isCancelled {
+        let end = await watch.run(on: connection) { await self.take($0, of: connection) }
+        switch end {
+        case .unknown: return
+        case .answered: backoff.reset()
+        case .failed: break
+        }
+        guard !Task.isCancelled else { return }
+        try? await Task.sleep(for: backoff.next(random: settings.random()))
+      }
+    }
+  }
+
+  private func take(_ verdict: HealthWatch.Verdict, of connection: ClientConnection) {
+    guard connection === current else { return }
+    switch verdict {
+    case .healthy: if state != .ready { change(to: .ready) }
+    case .unhealthy(let reason): change(to: .transientFailure("\(address): \(reason)"))
+    }
   }
 
   // MARK: Reports
