@@ -7,9 +7,7 @@ import uuid
 from pathlib import Path
 
 import grpc
-from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2
 
 from support import rpc, stack
 from support.client import Client
@@ -35,46 +33,6 @@ class Common(unittest.TestCase):
                 watch = stub.Watch(health_pb2.HealthCheckRequest(), timeout=rpc.TIMEOUT)
                 self.assertEqual(next(watch).status, health_pb2.HealthCheckResponse.SERVING)
                 watch.cancel()
-
-    def test_reflection(self):
-        """Every service lists itself and describes its methods, in both versions of the protocol"""
-        for version in ("v1", "v1alpha"):
-            for name, service in rpc.OWNERS.items():
-                with self.subTest(name, version=version), rpc.channel(service, "test") as channel:
-                    self.reflect(channel, version, name)
-
-    def reflect(self, channel: grpc.Channel, version: str, name: str) -> None:
-        # The messages of the two are the same; grpcio has generated code for the older one only.
-        info = channel.stream_stream(
-            f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
-            request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
-            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
-        )
-        method = rpc.pool().FindServiceByName(name).methods[0]
-        requests = [
-            reflection_pb2.ServerReflectionRequest(list_services=""),
-            reflection_pb2.ServerReflectionRequest(file_containing_symbol=name),
-            reflection_pb2.ServerReflectionRequest(file_containing_symbol=method.full_name),
-            reflection_pb2.ServerReflectionRequest(file_by_filename="google/protobuf/timestamp.proto"),
-            reflection_pb2.ServerReflectionRequest(file_containing_symbol="no.such.Thing"),
-        ]
-        listed, described, by_method, by_file, missing = info(iter(requests), timeout=rpc.TIMEOUT)
-        names = {one.name for one in listed.list_services_response.service}
-        self.assertLessEqual({name, "grpc.health.v1.Health"}, names)
-        self.assertIn(f"grpc.reflection.{version}.ServerReflection", names)
-        for answer in (described, by_method):
-            files = [
-                descriptor_pb2.FileDescriptorProto.FromString(one)
-                for one in answer.file_descriptor_response.file_descriptor_proto
-            ]
-            declared = {f"{file.package}.{one.name}" for file in files for one in file.service}
-            self.assertIn(name, declared)
-            # Everything that a file imports comes with it.
-            self.assertLessEqual(
-                {one for file in files for one in file.dependency}, {file.name for file in files}
-            )
-        self.assertTrue(by_file.file_descriptor_response.file_descriptor_proto)
-        self.assertEqual(missing.error_response.error_code, grpc.StatusCode.NOT_FOUND.value[0])
 
     def test_unknown_method(self):
         """A method that is not there is UNIMPLEMENTED"""

@@ -61,4 +61,7 @@ extension FileDescriptor {
 
   /// All enums of the file.
   var allEnums: [EnumDescriptor] { enums + allMessages.flatMap(\.enums) }
+
+  /// All extensions that the file declares, those inside messages included.
+  var allExtensions: [FieldDescriptor] { extensions + allMessages.flatMap(\.extensions) }
 }

@@ -110,7 +110,7 @@ struct SwiftTargetWriter {
 
   private func reflectionFile(_ file: FileDescriptor, _ text: inout TextBuilder) {
     let dependencies = file.dependencies.map { "\"\($0.name)\"" }.joined(separator: ", ")
-    let extensions = file.extensions.map {
+    let extensions = file.allExtensions.map {
       "(extendee: \"\($0.containingType.fullName)\", number: \($0.number))"
     }
     text.line("FileDescriptorBytes(")
@@ -131,13 +131,16 @@ struct SwiftTargetWriter {
     text.line("),")
   }
 
+  /// Everything that a tool may ask for by name; values of an enum are named beside it, as in C++.
   private func symbols(_ file: FileDescriptor) -> [String] {
-    var symbols = file.allMessages.map(\.fullName) + file.allEnums.map(\.fullName)
-    for service in file.services {
-      symbols.append(service.fullName)
-      symbols += service.methods.map { "\(service.fullName).\($0.name)" }
+    var symbols: [String] = []
+    for message in file.allMessages {
+      symbols.append(message.fullName)
+      symbols += message.fields.map(\.fullName) + message.oneofs.map(\.fullName)
     }
-    symbols += file.extensions.map { "\(file.package).\($0.name)" }
+    for type in file.allEnums { symbols += [type.fullName] + type.values.map(\.fullName) }
+    for service in file.services { symbols += [service.fullName] + service.methods.map(\.fullName) }
+    symbols += file.allExtensions.map(\.fullName)
     return symbols.sorted()
   }
 
