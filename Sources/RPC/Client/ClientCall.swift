@@ -29,6 +29,8 @@ final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
   private(set) var trailers: HeaderBlock?
   private var httpStatus = 0
   private var isTrailersOnly = false
+  /// Whether the body is made of messages.
+  private var speaksGRPC = false
   private var messages: [ReceivedMessage] = []
   /// Whether the message that was taken last came compressed.
   private(set) var wasCompressed = false
@@ -134,6 +136,7 @@ final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
     // 1xx blocks are informational (RFC 9110 §15.2).
     guard !(100..<200).contains(httpStatus) else { return }
     headers = block
+    speaksGRPC = httpStatus == 200 && block.isGRPC
     wake()
   }
 
@@ -143,8 +146,8 @@ final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
 
   func stream(_ stream: HTTP2Stream, didReceiveData bytes: UnsafeRawBufferPointer) {
     unconsumed += bytes.count
-    // The body of an HTTP error is a text for people: its status says all.
-    guard outcome == nil, httpStatus == 200 else { return }
+    // The body of an error page is a text for people: its status says all.
+    guard outcome == nil, speaksGRPC else { return }
     do {
       try deframer.receive(bytes) { messages.append($0) }
     } catch {
@@ -184,5 +187,12 @@ final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
       end(.failure(.runtime(.permissionDenied, "the peer asks for better TLS")))
     default: end(.failure(.runtime(.internalError, "stream reset: \(code)")))
     }
+  }
+}
+
+extension HeaderBlock {
+  /// Whether the content type says gRPC, in whatever format.
+  fileprivate var isGRPC: Bool {
+    withValue(of: "content-type") { $0.starts(with: "application/grpc".utf8) } ?? false
   }
 }

@@ -353,7 +353,16 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
       if call.hasRoom || call.isEnded { giveBackWindow(call) }
       if call.isEnded { ended.append(call) }
     }
-    for call in ended { calls[ObjectIdentifier(call)] = nil }
+    for call in ended {
+      calls[ObjectIdentifier(call)] = nil
+      cutOff(call)
+    }
+  }
+
+  /// A peer that goes on after the end of a call, its own or one for its fault, is told to stop.
+  private func cutOff(_ call: ClientCall) {
+    guard let session, let stream = call.stream else { return }
+    session.reset(stream, .cancel)
   }
 
   private func giveBackWindow(_ call: ClientCall) {

@@ -25,7 +25,9 @@ enum StatusDetails {
     guard let text = trailers.value(of: "grpc-status") else {
       return .runtime(.fromHTTP(httpStatus), "HTTP status \(httpStatus) without grpc-status")
     }
-    let code = Int(text).flatMap(StatusCode.init(rawValue:)) ?? .unknown
+    // `Int` would take a sign.
+    let number = text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil
+    let code = number.flatMap(StatusCode.init(rawValue:)) ?? .unknown
     guard code != .ok else { return nil }
     let message = trailers.value(of: "grpc-message").map(PercentCoding.decode) ?? ""
     var error = ServiceError(code: code, reason: code.name, message: message)

@@ -31,6 +31,10 @@ final class ScriptedPeer: Sendable {
     case dropAfterHeaders
     /// What a proxy says that has no server: an HTTP status and a page for people.
     case errorPage(Int)
+    /// Head, body and trailers as they are; `isOpen` leaves the stream without its end.
+    case response(HeaderBlock, [UInt8], trailers: HeaderBlock?, isOpen: Bool = false)
+    /// Frames of the test's own making for a stream, behind the session's back.
+    case frames(@Sendable (Int32) -> [UInt8])
   }
 
   struct Request: Sendable {
@@ -49,10 +53,13 @@ final class ScriptedPeer: Sendable {
   var requests: [Request] { state.requests.withLock { $0 } }
   /// Connections that were accepted.
   var connections: Int { state.connections.value }
+  /// How streams were closed, each as it is; one reader.
+  var closes: AsyncStream<HTTP2ErrorCode> { state.closes.stream }
 
   fileprivate final class State: Sendable {
     let connections = Counter()
     let requests = Mutex<[Request]>([])
+    let closes = AsyncStream.makeStream(of: HTTP2ErrorCode.self)
     let limits: HTTP2Limits
     let script: @Sendable (Request) -> Answer
 
@@ -142,7 +149,9 @@ private final class PeerConnection: TransportDelegate, HTTP2StreamHandler, @unch
   }
   func streamDidReceiveEnd(_ stream: HTTP2Stream) { complete.append(stream) }
   func streamDidDrain(_ stream: HTTP2Stream) {}
-  func stream(_ stream: HTTP2Stream, didClose code: HTTP2ErrorCode) {}
+  func stream(_ stream: HTTP2Stream, didClose code: HTTP2ErrorCode) {
+    state.closes.continuation.yield(code)
+  }
 
   private func answer(_ stream: HTTP2Stream) {
     let head = heads.removeValue(forKey: stream.id) ?? [:]
@@ -191,6 +200,11 @@ private final class PeerConnection: TransportDelegate, HTTP2StreamHandler, @unch
       )
       session.send(stream, Array("<h1>The server is away</h1>".utf8))
       session.finish(stream)
+    case .response(let head, let body, let trailers, let isOpen):
+      session.submitResponse(stream, head, endStream: false)
+      session.send(stream, body)
+      if !isOpen { session.finish(stream, trailers: trailers) }
+    case .frames(let frames): raw += frames(stream.id)
     }
   }
 
