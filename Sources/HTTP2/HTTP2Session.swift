@@ -56,7 +56,7 @@ package final class HTTP2Session {
       limits: limits.abuse,
       maxOversizedBlocks: limits.maxOversizedHeaderBlocks
     )
-    let options = try SessionOptions()
+    let options = try SessionOptions(limits)
     let callbacks = try SessionCallbacks()
     let this = Unmanaged.passUnretained(self).toOpaque()
     let create = role == .server ? nghttp2_session_server_new2 : nghttp2_session_client_new2

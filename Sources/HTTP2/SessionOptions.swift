@@ -4,14 +4,13 @@ internal import CNghttp2
 struct SessionOptions: ~Copyable {
   let pointer: OpaquePointer?
 
-  init() throws(HTTP2Error) {
+  init(_ limits: HTTP2Limits) throws(HTTP2Error) {
     var raw: OpaquePointer?
     try check("nghttp2_option_new", nghttp2_option_new(&raw))
     pointer = raw
     // Windows open again when the consumer has taken the bytes, not when they arrive.
     nghttp2_option_set_no_auto_window_update(raw, 1)
-    // nghttp2 would keep closed streams for priorities, which nobody uses any more (RFC 9113 §5.3).
-    nghttp2_option_set_no_closed_streams(raw, 1)
+    nghttp2_option_set_no_closed_streams(raw, limits.remembersClosedStreams ? 0 : 1)
     // Unknown frames are shown to us, so that masses of them are noticed.
     for type in Self.unknownFrameTypes { nghttp2_option_set_user_recv_extension_type(raw, type) }
     // CVE-2024-28182; said here so that a library with another default does not change it.

@@ -251,7 +251,9 @@ def on_closed_stream(make: Callable[[Victim], bytes]) -> Callable[[Victim], Outc
 
     def attack(victim: Victim) -> Outcome:
         gone = headers(1, victim.post) + reset(1)
-        return flood(victim, lambda _: make(victim), 500, 11_500, "useless", "library_limit", first=gone)
+        # The edge remembers streams that have ended, and ends the connection at the first frame.
+        kinds = ("useless", "library_limit", "stream_closed")
+        return flood(victim, lambda _: make(victim), 500, 11_500, *kinds, first=gone)
 
     return attack
 

@@ -73,12 +73,15 @@ class Target:
     port: int
     caller: tuple[Path, str] | None = None
     secure: bool = False
+    # Our own address.
+    source: str = "127.0.0.1"
 
     def connect(self, receive_buffer: int | None = None) -> socket.socket:
         plain = socket.socket()
         if receive_buffer:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         plain.settimeout(10)
+        plain.bind((self.source, 0))
         plain.connect(("127.0.0.1", self.port))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not self.secure and not self.caller:
