@@ -74,7 +74,12 @@ enum DataBench {
     )
     guard let row = rows.first else { fatalError("no row") }
     let (id, name, _, progress, _, _) = try row.decode(
-      Int32.self, String.self, String.self, Int32.self, Int64.self, Date.self
+      Int32.self,
+      String.self,
+      String.self,
+      Int32.self,
+      Int64.self,
+      Date.self
     )
     guard id == key, !name.isEmpty, progress >= 0 else { fatalError("not the row") }
   }

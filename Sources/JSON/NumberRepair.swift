@@ -60,7 +60,7 @@ enum NumberRepair {
 
   /// Checks the number's grammar and size; true for an integer that does not fit 64 bits.
   private static func isLongInteger(_ token: ArraySlice<UInt8>) throws(JSONError) -> Bool {
-    guard let parts = NumberParts(token) else { throw .malformed }
+    guard let parts = token.withUnsafeBufferPointer({ NumberParts($0) }) else { throw .malformed }
     let text = String(decoding: token, as: UTF8.self)
     guard let value = Double(text), value.isFinite else {
       throw .numberOutOfRange(offset: token.startIndex)
@@ -76,33 +76,35 @@ package struct NumberParts {
   package let isInteger: Bool
 
   /// Reads one number; nil when `token` is anything but exactly that.
-  package init?(_ token: some BidirectionalCollection<UInt8>) {
-    var rest = token[...]
-    if rest.first == UInt8(ascii: "-") { rest.removeFirst() }
-    guard let lead = rest.first, Self.isDigit(lead) else { return nil }
-    let integer = rest.prefix(while: Self.isDigit)
-    if lead == UInt8(ascii: "0"), integer.count > 1 { return nil }
-    rest = rest.dropFirst(integer.count)
+  package init?(_ token: UnsafeBufferPointer<UInt8>) {
     var plain = true
-    if rest.first == UInt8(ascii: ".") {
+    let lead = token.first == UInt8(ascii: "-") ? 1 : 0
+    var index = Self.endOfDigits(token, from: lead)
+    guard index > lead, token[lead] != UInt8(ascii: "0") || index == lead + 1 else { return nil }
+    if index < token.count, token[index] == UInt8(ascii: ".") {
+      let fraction = index + 1
+      index = Self.endOfDigits(token, from: fraction)
+      guard index > fraction else { return nil }
       plain = false
-      let fraction = rest.dropFirst().prefix(while: Self.isDigit)
-      if fraction.isEmpty { return nil }
-      rest = rest.dropFirst(1 + fraction.count)
     }
-    if rest.first == UInt8(ascii: "e") || rest.first == UInt8(ascii: "E") {
+    if index < token.count, token[index] | 0x20 == UInt8(ascii: "e") {
+      var exponent = index + 1
+      if exponent < token.count, Self.isSign(token[exponent]) { exponent += 1 }
+      index = Self.endOfDigits(token, from: exponent)
+      guard index > exponent else { return nil }
       plain = false
-      rest.removeFirst()
-      if rest.first == UInt8(ascii: "+") || rest.first == UInt8(ascii: "-") { rest.removeFirst() }
-      let exponent = rest.prefix(while: Self.isDigit)
-      if exponent.isEmpty { return nil }
-      rest = rest.dropFirst(exponent.count)
     }
-    guard rest.isEmpty else { return nil }
+    guard index == token.count else { return nil }
     isInteger = plain
   }
 
-  private static func isDigit(_ byte: UInt8) -> Bool {
-    byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
+  private static func endOfDigits(_ token: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
+    var index = start
+    while index < token.count, token[index] &- UInt8(ascii: "0") < 10 { index += 1 }
+    return index
+  }
+
+  private static func isSign(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: "+") || byte == UInt8(ascii: "-")
   }
 }

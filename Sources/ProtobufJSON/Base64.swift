@@ -25,46 +25,50 @@ enum Base64 {
     while count > 0, text.count - count < 2, text[count - 1] == UInt8(ascii: "=") { count -= 1 }
     let isPadded = count < text.count
     guard count % 4 != 1, !isPadded || text.count % 4 == 0 else { throw malformed }
-    let output = arena.allocate(UInt8.self, count: count * 3 / 4 + 1)
-    var (bits, held, written): (UInt32, Int, Int) = (0, 0, 0)
-    for index in 0..<count {
-      let value = values[Int(text[index])]
-      guard value != 0xFF else { throw malformed }
-      bits = bits << 6 | UInt32(value)
-      held += 6
-      guard held >= 8 else { continue }
-      held -= 8
-      output[written] = UInt8(truncatingIfNeeded: bits >> UInt32(held))
-      written += 1
+    let output = arena.allocate(UInt8.self, count: count * 3 / 4 + 3)
+    // Digits are below 64, so a byte that is none shows in the union of all.
+    let union = values.withUnsafeBufferPointer { values in
+      var union: UInt8 = 0
+      var (index, written) = (0, 0)
+      while index < count {
+        let first = values[Int(text[index])]
+        let second = index + 1 < count ? values[Int(text[index + 1])] : 0
+        let third = index + 2 < count ? values[Int(text[index + 2])] : 0
+        let fourth = index + 3 < count ? values[Int(text[index + 3])] : 0
+        union |= first | second | third | fourth
+        output[written] = first << 2 | second >> 4
+        output[written + 1] = second << 4 | third >> 2
+        output[written + 2] = third << 6 | fourth
+        index += 4
+        written += 3
+      }
+      return union
     }
-    return UnsafeBufferPointer(start: output, count: written)
+    guard union < 64 else { throw malformed }
+    return UnsafeBufferPointer(start: output, count: count * 3 / 4)
   }
 
   /// Appends the encoded form, without quotes.
   static func append(_ bytes: UnsafeBufferPointer<UInt8>, to output: inout [UInt8]) {
-    output.reserveCapacity(output.count + (bytes.count + 2) / 3 * 4)
-    var index = 0
-    while index + 3 <= bytes.count {
-      let bits =
-        UInt32(bytes[index]) << 16 | UInt32(bytes[index + 1]) << 8 | UInt32(bytes[index + 2])
-      appendDigits(of: bits, count: 4, to: &output)
-      index += 3
-    }
-    switch bytes.count - index {
-    case 1:
-      appendDigits(of: UInt32(bytes[index]) << 16, count: 2, to: &output)
-      output += [UInt8(ascii: "="), UInt8(ascii: "=")]
-    case 2:
-      let bits = UInt32(bytes[index]) << 16 | UInt32(bytes[index + 1]) << 8
-      appendDigits(of: bits, count: 3, to: &output)
-      output.append(UInt8(ascii: "="))
-    default: break
-    }
-  }
-
-  private static func appendDigits(of bits: UInt32, count: Int, to output: inout [UInt8]) {
-    for position in 0..<count {
-      output.append(digits[Int(bits >> UInt32(18 - 6 * position)) & 63])
+    let count = (bytes.count + 2) / 3 * 4
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: count) { text in
+      digits.withUnsafeBufferPointer { digits in
+        var (index, written) = (0, 0)
+        while index < bytes.count {
+          let second = index + 1 < bytes.count ? bytes[index + 1] : 0
+          let third = index + 2 < bytes.count ? bytes[index + 2] : 0
+          text[written] = digits[Int(bytes[index] >> 2)]
+          text[written + 1] = digits[Int((bytes[index] << 4 | second >> 4) & 63)]
+          text[written + 2] = digits[Int((second << 2 | third >> 6) & 63)]
+          text[written + 3] = digits[Int(third & 63)]
+          index += 3
+          written += 4
+        }
+      }
+      for missing in 0..<(count / 4 * 3 - bytes.count) {
+        text[count - 1 - missing] = UInt8(ascii: "=")
+      }
+      output.append(contentsOf: UnsafeBufferPointer(text))
     }
   }
 

@@ -118,17 +118,47 @@ struct MessagePrinter {
   ) throws(TranscodingError) {
     writer.beginObject()
     if let entries = (message + field.offset).loadPointer() {
-      let plan = schema.child(of: field)
-      for index in lastEntries(entries, count(message, field), plan) {
-        guard let entry = (entries + index * 8).loadPointer() else { continue }
-        printMapKey(at: entry + plan.fields[0].offset, plan.fields[0])
-        try printMapValue(entry, plan.fields[1])
+      let (plan, count) = (schema.child(of: field), count(message, field))
+      if count <= Self.fewEntries {
+        for index in 0..<count where isLast(index, entries, count, plan.fields[0]) {
+          try printEntry(entries, index, plan)
+        }
+      } else {
+        for index in lastEntries(entries, count, plan) { try printEntry(entries, index, plan) }
       }
     }
     writer.endObject()
   }
 
-  /// Indices of the entries whose key does not come again: on the wire the last one wins.
+  private mutating func printEntry(
+    _ entries: UnsafeRawPointer,
+    _ index: Int,
+    _ plan: MessagePlan
+  ) throws(TranscodingError) {
+    guard let entry = (entries + index * 8).loadPointer() else { return }
+    printMapKey(at: entry + plan.fields[0].offset, plan.fields[0])
+    try printMapValue(entry, plan.fields[1])
+  }
+
+  /// Up to so many entries are compared with each other, which needs no memory.
+  private static let fewEntries = 8
+
+  /// Whether the key of an entry does not come again: on the wire the last one wins.
+  private func isLast(
+    _ index: Int,
+    _ entries: UnsafeRawPointer,
+    _ count: Int,
+    _ key: FieldPlan
+  ) -> Bool {
+    guard let entry = (entries + index * 8).loadPointer() else { return false }
+    for later in (index + 1)..<max(count, index + 1) {
+      guard let other = (entries + later * 8).loadPointer() else { continue }
+      if key.isEqual(entry + key.offset, other + key.offset) { return false }
+    }
+    return true
+  }
+
+  /// Indices of the entries whose key does not come again.
   private func lastEntries(
     _ entries: UnsafeRawPointer,
     _ count: Int,
@@ -172,11 +202,9 @@ struct MessagePrinter {
   ) throws(TranscodingError) {
     let place = entry + field.offset
     if field.storage == .message, place.loadPointer() == nil {
-      if let plan = Optional(schema.child(of: field)), plan.wellKnown == .value {
-        throw TranscodingError(.unprintable, "A dynamic value is not set.")
-      }
-      writer.beginObject()
-      writer.endObject()
+      let plan = schema.child(of: field)
+      let arena = Arena()
+      try print(arena.allocateMessage(plan.info), plan)
     } else {
       try printValue(at: place, field)
     }

@@ -170,7 +170,7 @@ class Case:
     their_reason: str
 
 
-BINARY = ("valid binary", "unknown fields", "another type", "two merged", "damaged binary")
+BINARY = ("valid binary", "bare map entries", "unknown fields", "another type", "two merged", "damaged binary")
 WRONG_JSON = ("wrong JSON value", "damaged JSON")
 
 
@@ -240,6 +240,10 @@ class Comparison:
         self.binary("two merged", name, data + second)
         self.binary("damaged binary", name, wire.damaged(self.rng, data))
         self.printing(name, data)
+        bare = wire.with_bare_entries(self.rng, data, message.DESCRIPTOR)
+        if bare != data:
+            self.binary("bare map entries", name, bare)
+            self.printing(name, bare)
         document = self.official.print(message)
         if document is REFUSED:
             return

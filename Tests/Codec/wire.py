@@ -63,6 +63,19 @@ def with_unknown_fields(rng: random.Random, data: bytes) -> bytes:
     return data
 
 
+def with_bare_entries(rng: random.Random, data: bytes, descriptor) -> bytes:
+    """The message with map entries that have neither key nor value."""
+    for field in descriptor.fields:
+        entry = field.message_type
+        if not entry or not entry.GetOptions().map_entry or rng.random() < 0.5:
+            continue
+        value = entry.fields_by_name["value"].message_type
+        # What a dynamic value without a kind is in JSON is nobody's rule.
+        if not value or value.full_name != "google.protobuf.Value":
+            data += varint(field.number << 3 | 2) + b"\x00"
+    return data
+
+
 def damaged(rng: random.Random, data: bytes) -> bytes:
     """Cut off, changed, or with bytes put in."""
     data = bytearray(data or b"\x08\x01")

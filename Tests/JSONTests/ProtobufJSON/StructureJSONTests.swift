@@ -73,6 +73,32 @@ struct StructureJSONTests {
     #expect(try failure("Maps", #"{"strings":[]}"#)?.reason == .invalidValue)
   }
 
+  @Test(
+    "A map entry whose message the wire leaves out has an empty one, in the form of its type",
+    arguments: [
+      ([0xAA, 0x01, 0x00], #"{"stringValueMessages":{"":""}}"#),
+      ([0xA2, 0x01, 0x00], #"{"timestamps":{"":"1970-01-01T00:00:00Z"}}"#),
+      ([0x8A, 0x01, 0x00], #"{"eachScalars":{"":{}}}"#),
+      ([0x92, 0x01, 0x02, 0x08, 0x07], #"{"deeper":{"7":{}}}"#),
+    ] as [([UInt8], String)]
+  )
+  func entriesWithoutValue(bytes: [UInt8], printed: String) throws {
+    let name = "oneshot.sample.v1.EachMapValue"
+    #expect(try TranscodingFixture().print(name, bytes) == printed)
+    #expect(try TranscodingFixture().roundTrip(name, printed) == printed)
+  }
+
+  @Test("Of many entries with one key the last is printed", arguments: [2, 8, 10, 40])
+  func repeatedKeys(count: Int) throws {
+    var bytes: [UInt8] = []
+    for index in 0..<count {
+      let key = UInt8(ascii: "a") + UInt8(index % 2)
+      bytes += [0x1A, 5, 0x0A, 1, key, 0x10, UInt8(index)]
+    }
+    let printed = #"{"int32Values":{"a":\#(count - 2),"b":\#(count - 1)}}"#
+    #expect(try TranscodingFixture().print("oneshot.sample.v1.EachMapValue", bytes) == printed)
+  }
+
   @Test("A choice has one member; null does not count")
   func choices() throws {
     #expect(try roundTrip("Choices", #"{"number":0}"#) == #"{"number":0}"#)

@@ -8,7 +8,8 @@ struct TranscodingFixture {
   static let schema = JSONSchema(roots: [
     Sample.Scalars.info, Sample.Optionals.info, Sample.Lists.info, Sample.Maps.info,
     Sample.Choices.info, Sample.Tree.info, Sample.WellKnown.info, Sample.Names.info,
-    Sample.Options.info, GoogleProtobuf.AnyMessage.info, GoogleProtobuf.FieldMask.info,
+    Sample.Options.info, Sample.EachMapValue.info, GoogleProtobuf.AnyMessage.info,
+    GoogleProtobuf.FieldMask.info,
     GoogleProtobuf.ListValue.info, GoogleProtobuf.Empty.info, GoogleProtobuf.DoubleValue.info,
     GoogleProtobuf.FloatValue.info, GoogleProtobuf.Int64Value.info, GoogleProtobuf.UInt64Value.info,
     GoogleProtobuf.Int32Value.info, GoogleProtobuf.UInt32Value.info, GoogleProtobuf.BoolValue.info,

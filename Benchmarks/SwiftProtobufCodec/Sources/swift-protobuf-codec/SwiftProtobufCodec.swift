@@ -70,8 +70,12 @@ enum BenchMessages {
       $0.labels = [
         "model": "inswapper-128", "region": "eu-central", "tier": "pro", "app": "ios",
       ]
-      $0.createdAt = .with { $0.seconds = 1_780_000_000; $0.nanos = 123_456_789 }
-      $0.updatedAt = .with { $0.seconds = 1_780_000_042; $0.nanos = 987_000_000 }
+      $0.createdAt = .with {
+        $0.seconds = 1_780_000_000; $0.nanos = 123_456_789
+      }
+      $0.updatedAt = .with {
+        $0.seconds = 1_780_000_042; $0.nanos = 987_000_000
+      }
       $0.creditsCost = 12 * number
       $0.resultURL = "https://files.example.com/results/0192f0c1.jpg?expires=1780003600"
       $0.watermark = true

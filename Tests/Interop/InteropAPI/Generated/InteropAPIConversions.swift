@@ -5,17 +5,16 @@ internal import Protobuf
 /// A list of a C struct.
 func decodedList<T>(_ count: Int, _ element: (Int) -> T) -> [T] {
   guard count > 0 else { return [] }
-  var list: [T] = []
-  list.reserveCapacity(count)
-  for index in 0..<count { list.append(element(index)) }
-  return list
+  return [T](unsafeUninitializedCapacity: count) { list, initialized in
+    for index in 0..<count { list.initializeElement(at: index, to: element(index)) }
+    initialized = count
+  }
 }
 
 /// A map of a C struct; the last entry of a key wins.
 func decodedMap<K: Hashable, V>(_ count: Int, _ entry: (Int) -> (K, V)?) -> [K: V] {
   guard count > 0 else { return [:] }
-  var map: [K: V] = [:]
-  map.reserveCapacity(count)
+  var map = [K: V](minimumCapacity: count)
   for index in 0..<count {
     if let (key, value) = entry(index) { map[key] = value }
   }
