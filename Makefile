@@ -5,7 +5,7 @@ SCRIPTS := deploy/scripts
 SWIFT_FILES = git ls-files '*.swift' | grep -vE '/Generated/|^Tests/Protos/'
 .DEFAULT_GOAL := help
 .PHONY: help deps certs build release demo test test-unit test-e2e up down logs status clean \
-  generate lint format interop codec-check bench-smoke bench-rpc bench-codec bench-data
+  generate lint format interop codec-check fuzz bench-smoke bench-rpc bench-codec bench-data
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ generate: deps ## rewrite the code that is generated from proto/
 codec-check: deps release ## our codec against Python's on random messages (MESSAGES=20000, SEED=n)
 	@"$$($(SCRIPTS)/venv.sh)/bin/python" Tests/Codec/compare.py \
 	  --messages $(or $(MESSAGES),20000) $(if $(SEED),--seed $(SEED))
+
+fuzz: deps ## run the fuzz targets (FUZZ_SECONDS=20 for each)
+	@Tests/Fuzz/fuzz.sh
 
 lint: ## check the format of the Swift code
 	@$(SWIFT_FILES) | xargs swift format lint --strict --parallel
