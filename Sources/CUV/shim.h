@@ -27,6 +27,13 @@ static inline const void *cuv_address_next(const void *info) {
   return ((const struct addrinfo *)info)->ai_next;
 }
 
+/// Reads a literal address, without a zone: its 4 or 16 bytes in network order. Returns their count, 0
+/// for a name.
+static inline int cuv_literal_bytes(const char *host, uint8_t out[16]) {
+  if (uv_inet_pton(AF_INET, host, out) == 0) return 4;
+  return uv_inet_pton(AF_INET6, host, out) == 0 && strchr(host, '%') == NULL ? 16 : 0;
+}
+
 /// Starts a look-up of stream addresses only, so that each address is answered once.
 static inline int cuv_resolve(uv_loop_t *loop, uv_getaddrinfo_t *request, uv_getaddrinfo_cb done,
                               const char *host) {

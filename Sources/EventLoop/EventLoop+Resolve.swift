@@ -4,7 +4,7 @@ extension EventLoop {
   /// Looks up the stream addresses of `host` without blocking a loop.
   ///
   /// - Parameters:
-  ///   - host: A name or a literal address; a literal needs no look-up service.
+  ///   - host: A name or a literal address; a literal needs neither a look-up service nor a thread.
   ///   - port: Put into every address of the answer.
   /// - Returns: At least one address, in the resolver's order.
   /// - Throws: ``EventLoopError`` when the name is unknown or the resolver does not answer.
@@ -12,6 +12,7 @@ extension EventLoop {
     _ host: String,
     port: UInt16
   ) async throws(EventLoopError) -> [SocketAddress] {
+    if let literal = SocketAddress(literal: host) { return [literal.with(port: port)] }
     let result = await withCheckedContinuation {
       (done: CheckedContinuation<Result<[SocketAddress], EventLoopError>, Never>) in
       submit { [self] in startResolving(host, done) }
@@ -72,9 +73,24 @@ private final class ResolveWaiter {
 
   private static func address(of entry: UnsafeRawPointer) -> SocketAddress? {
     var bytes = [UInt8](repeating: 0, count: 16)
-    switch cuv_address_bytes(entry, &bytes) {
-    case 4: return .v4(bytes: Array(bytes[..<4]), port: 0)
-    case 16: return .v6(bytes: bytes, port: 0)
+    let count = cuv_address_bytes(entry, &bytes)
+    return SocketAddress(bytes, count: Int(count))
+  }
+}
+
+extension SocketAddress {
+  /// A literal address without its port; nil for a name.
+  fileprivate init?(literal host: String) {
+    var bytes = [UInt8](repeating: 0, count: 16)
+    let count = cuv_literal_bytes(host, &bytes)
+    self.init(bytes, count: Int(count))
+  }
+
+  /// The address in the first `count` bytes, four or sixteen.
+  fileprivate init?(_ bytes: [UInt8], count: Int) {
+    switch count {
+    case 4: self = .v4(bytes: Array(bytes[..<4]), port: 0)
+    case 16: self = .v6(bytes: bytes, port: 0)
     default: return nil
     }
   }

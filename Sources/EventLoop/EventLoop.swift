@@ -4,15 +4,15 @@ internal import Synchronization
 
 /// One libuv loop on one thread, which is also a Swift executor.
 ///
-/// Actors pinned to the loop (`unownedExecutor`) and tasks that prefer it (`Task(executorPreference:)`)
-/// run on its thread only, between two polls of the kernel:
+/// Tasks that prefer the loop (`Task(executorPreference:)`) and actors pinned to it (`unownedExecutor`,
+/// through ``ActorExecutor``) run on its thread only, between two polls of the kernel:
 ///
 ///     poll → I/O callbacks → jobs (until none is ready) → flush of what became dirty → poll
 ///
 /// Members marked *loop only* must be called on the loop's thread; the others from anywhere.
 /// A loop that was stopped runs nothing any more: stop it after everything that lives on it ended.
 // @unchecked: all unguarded state below is touched by the loop's own thread only; `isCurrent` tells.
-package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
+package final class EventLoop: TaskExecutor, @unchecked Sendable {
   /// Name for logs and debuggers.
   package let name: String
 
@@ -24,10 +24,12 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
   /// Jobs handed over by other threads.
   private let remote = Mutex(RemoteWork())
+  private let actors: ActorExecutor
   /// Jobs enqueued on the loop's thread.
-  private var ready: [UnownedJob] = []
-  private var spare: [UnownedJob] = []
+  private var ready: [Job] = []
+  private var spare: [Job] = []
   private var dirty: [any TurnFlushable] = []
+  private var spareDirty: [any TurnFlushable] = []
   private var isIdling = false
   /// Scratch space for one read, shared by every connection of the loop.
   ///
@@ -41,8 +43,15 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
   /// Timer handles out of use, kept to spare an allocation for each deadline.
   var freeTimers: [UnsafeMutablePointer<uv_timer_t>] = []
 
+  /// Work of the Swift runtime.
+  fileprivate struct Job {
+    let job: UnownedJob
+    /// Part of an actor pinned to the loop, rather than of a task that belongs to no actor.
+    let isActors: Bool
+  }
+
   private struct RemoteWork {
-    var jobs: [UnownedJob] = []
+    var jobs: [Job] = []
     var closures: [@Sendable () -> Void] = []
     var isStopping = false
 
@@ -58,6 +67,8 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     wakeUp = .allocate(capacity: 1)
     prepare = .allocate(capacity: 1)
     idle = .allocate(capacity: 1)
+    actors = ActorExecutor()
+    actors.loop = self
     try check("uv_loop_init", uv_loop_init(uv))
     try check("uv_async_init", uv_async_init(uv, wakeUp) { loop(of: $0)?.takeRemoteWork() })
     try check("uv_prepare_init", uv_prepare_init(uv, prepare))
@@ -130,6 +141,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
   private func runThread() {
     cloopthread_set(Unmanaged.passUnretained(self).toOpaque())
+    cloopthread_name(name)
     _ = uv_run(uv, UV_RUN_DEFAULT)
     cloopthread_set(nil)
   }
@@ -145,9 +157,12 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     if mustWake { uv_async_send(wakeUp) }
   }
 
-  /// Takes a job of the Swift runtime; part of `SerialExecutor` and `TaskExecutor`.
+  /// Takes a job of a task from the Swift runtime; part of `TaskExecutor`.
   package func enqueue(_ job: consuming ExecutorJob) {
-    let job = UnownedJob(job)
+    enqueue(Job(job: UnownedJob(job), isActors: false))
+  }
+
+  fileprivate func enqueue(_ job: Job) {
     if isCurrent {
       ready.append(job)
       return
@@ -202,15 +217,21 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     swap(&ready, &spare)
     let serial = asUnownedSerialExecutor()
     let task = asUnownedTaskExecutor()
-    for job in spare { job.runSynchronously(isolatedTo: serial, taskExecutor: task) }
+    for next in spare {
+      if next.isActors {
+        next.job.runSynchronously(isolatedTo: serial, taskExecutor: task)
+      } else {
+        next.job.runSynchronously(on: task)
+      }
+    }
     spare.removeAll(keepingCapacity: true)
   }
 
   private func flushDirty() {
     guard !dirty.isEmpty else { return }
-    let targets = dirty
-    dirty.removeAll(keepingCapacity: true)
-    for target in targets { target.flush() }
+    swap(&dirty, &spareDirty)
+    for target in spareDirty { target.flush() }
+    spareDirty.removeAll(keepingCapacity: true)
   }
 
   /// An active idle handle makes libuv poll without blocking.
@@ -222,20 +243,35 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
   // MARK: Executor
 
+  /// What an actor pinned to the loop returns as its `unownedExecutor`.
   package func asUnownedSerialExecutor() -> UnownedSerialExecutor {
-    UnownedSerialExecutor(ordinary: self)
+    UnownedSerialExecutor(ordinary: actors)
   }
 
   package func asUnownedTaskExecutor() -> UnownedTaskExecutor {
     UnownedTaskExecutor(ordinary: self)
   }
+}
 
-  package func checkIsolated() {
-    preconditionCurrent()
+/// The loop as the executor of actors.
+///
+/// It is not the loop itself, so that the two kinds of jobs stay apart: a job of a task that ran as if
+/// it were an actor's would go through the queue again at each function of no actor that it calls.
+// @unchecked: `loop` is set once, before anybody else knows the executor.
+private final class ActorExecutor: SerialExecutor, @unchecked Sendable {
+  /// The owner of this executor, which cannot outlive it.
+  unowned(unsafe) var loop: EventLoop?
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    loop?.enqueue(EventLoop.Job(job: UnownedJob(job), isActors: true))
   }
 
-  package func isIsolatingCurrentContext() -> Bool? {
-    isCurrent
+  func checkIsolated() {
+    loop?.preconditionCurrent()
+  }
+
+  func isIsolatingCurrentContext() -> Bool? {
+    loop?.isCurrent
   }
 }
 

@@ -51,6 +51,11 @@ package final class FDWatcher {
     }
   }
 
+  /// The same for those who know two conditions rather than a set.
+  package func update(readable: Bool, writable: Bool) {
+    update(FDEvents(rawValue: (readable ? 1 : 0) | (writable ? 2 : 0)))
+  }
+
   /// Ends watching; no event is delivered afterwards.
   package func close() {
     guard let handle else { return }
