@@ -4,19 +4,20 @@ internal import Synchronization
 
 /// One listening socket on one loop.
 actor Acceptor {
-  typealias Begin = @Sendable (_ descriptor: Int32, _ peer: SocketAddress, EventLoop) -> Void
+  typealias Begin = @Sendable (_ descriptor: Int32, _ peer: SocketAddress, _ loop: Int) -> Void
 
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
   private var socket: Socket?
-  private let targets: [EventLoop]
+  private let loops: [EventLoop]
+  /// Those of the loops that connections are handed to.
+  private let targets: Range<Int>
   private let census: ConnectionCensus
   private let limits: ListenerLimits
   private let begin: Begin
   private var watcher: FDWatcher?
   private var pause: LoopTimer?
-  private var turn = 0
 
   /// Connections taken in one turn before the open ones have theirs.
   private static let maxAcceptsPerTurn = 64
@@ -24,13 +25,15 @@ actor Acceptor {
   init(
     loop: EventLoop,
     socket: consuming Socket,
-    targets: [EventLoop],
+    loops: [EventLoop],
+    targets: Range<Int>,
     census: ConnectionCensus,
     limits: ListenerLimits,
     begin: @escaping Begin
   ) {
     self.loop = loop
     self.socket = consume socket
+    self.loops = loops
     self.targets = targets
     self.census = census
     self.limits = limits
@@ -65,14 +68,12 @@ actor Acceptor {
   }
 
   private func hand(_ descriptor: Int32, from peer: SocketAddress) {
-    guard census.admit(peer) else {
+    guard let target = census.admit(peer, to: targets) else {
       csockets_close(descriptor)
       return
     }
-    let target = targets[turn % targets.count]
-    turn += 1
-    guard target !== loop else { return begin(descriptor, peer, target) }
-    target.submit { [begin] in begin(descriptor, peer, target) }
+    guard loops[target] !== loop else { return begin(descriptor, peer, target) }
+    loops[target].submit { [begin] in begin(descriptor, peer, target) }
   }
 
   /// Out of descriptors: the kernel would report the waiting connection again and again.
@@ -84,38 +85,53 @@ actor Acceptor {
   }
 }
 
-/// Counts open connections, in all and by address.
+/// Counts open connections, in all, by address and by loop.
 final class ConnectionCensus: Sendable {
   private struct Counts {
     var total = 0
     var byAddress: [[UInt8]: Int] = [:]
+    var byLoop: [Int]
+    var turn = 0
+
+    /// The loop with the fewest connections, in turn among equals.
+    mutating func freest(of targets: Range<Int>) -> Int {
+      turn += 1
+      let inTurn = (0..<targets.count).map { targets.lowerBound + ($0 + turn) % targets.count }
+      return inTurn.min { byLoop[$0] < byLoop[$1] } ?? targets.lowerBound
+    }
   }
 
   private let limits: ListenerLimits
-  private let counts = Mutex(Counts())
+  private let counts: Mutex<Counts>
 
-  init(limits: ListenerLimits) {
+  init(limits: ListenerLimits, loops: Int) {
     self.limits = limits
+    counts = Mutex(Counts(byLoop: Array(repeating: 0, count: loops)))
   }
 
-  /// Counts one connection in, or says that there are too many.
-  func admit(_ peer: SocketAddress) -> Bool {
+  /// Counts one connection in.
+  ///
+  /// - Returns: The loop that it shall live on; nil when there are too many.
+  func admit(_ peer: SocketAddress, to targets: Range<Int>) -> Int? {
     counts.withLock { counts in
       let key = peer.networkKey
       let same = counts.byAddress[key, default: 0]
       guard counts.total < limits.maxConnections, same < limits.maxConnectionsPerAddress else {
-        return false
+        return nil
       }
+      let loop = counts.freest(of: targets)
       counts.total += 1
       counts.byAddress[key] = same + 1
-      return true
+      counts.byLoop[loop] += 1
+      return loop
     }
   }
 
-  @Sendable func release(_ peer: SocketAddress) {
+  func release(_ peer: SocketAddress, from loop: Int) {
     counts.withLock { counts in
       let key = peer.networkKey
       counts.total -= 1
+      counts.byLoop[loop] -= 1
       let left = counts.byAddress[key, default: 1] - 1
       counts.byAddress[key] = left > 0 ? left : nil
     }

@@ -22,8 +22,9 @@ package final class Listener: Sendable {
   package enum Distribution: Sendable {
     /// The kernel chooses: one listening socket a loop. Best for many short connections.
     case reusePort
-    /// In turn: right for few long-lived connections, which hashing would leave on one loop.
-    case roundRobin
+    /// Each goes to the loop that has the fewest: right for few long-lived connections, of which hashing
+    /// would leave several on one loop and none on another.
+    case leastConnections
   }
 
   /// Makes the owner of a new connection; called on the connection's loop.
@@ -66,10 +67,10 @@ package final class Listener: Sendable {
     } catch {
       throw .system(call: "resolve \(endpoint)", message: "\(error)")
     }
-    let census = ConnectionCensus(limits: limits)
+    let census = ConnectionCensus(limits: limits, loops: group.loops.count)
     let owners = distribution == .reusePort && !address.isUnix ? group.loops : [group.loops[0]]
     var acceptors: [Acceptor] = []
-    for loop in owners {
+    for (index, loop) in owners.enumerated() {
       let socket = try Socket.listen(
         on: address,
         reusePort: owners.count > 1,
@@ -82,19 +83,14 @@ package final class Listener: Sendable {
       let acceptor = Acceptor(
         loop: loop,
         socket: socket,
-        targets: owners.count > 1 ? [loop] : group.loops,
+        loops: group.loops,
+        targets: owners.count > 1 ? index..<index + 1 : group.loops.indices,
         census: census,
         limits: limits
       ) { descriptor, peer, target in
-        Self.begin(
-          descriptor,
-          peer,
-          on: target,
-          tls,
-          transportLimits,
-          census.release,
-          makeDelegate
-        )
+        let release = { census.release(peer, from: target) }
+        let loop = group.loops[target]
+        Self.begin(descriptor, peer, on: loop, tls, transportLimits, release, makeDelegate)
       }
       acceptors.append(acceptor)
     }
@@ -118,10 +114,10 @@ package final class Listener: Sendable {
     on loop: EventLoop,
     _ tls: TLSContext?,
     _ limits: TransportLimits,
-    _ release: @escaping @Sendable (SocketAddress) -> Void,
+    _ release: @escaping () -> Void,
     _ makeDelegate: MakeDelegate
   ) {
-    let delegate = CountedDelegate(makeDelegate(loop, peer)) { release(peer) }
+    let delegate = CountedDelegate(makeDelegate(loop, peer), release: release)
     do {
       let transport = try Transport(
         takingOwnership: Socket(takingOwnership: descriptor),
@@ -135,7 +131,7 @@ package final class Listener: Sendable {
       )
       transport.start()
     } catch {
-      release(peer)
+      release()
     }
   }
 }

@@ -60,6 +60,8 @@ package final class Transport: TurnFlushable, @unchecked Sendable {
   private var delegate: (any TransportDelegate)?
   private var output = OutputBuffer()
   private var isFlushQueued = false
+  /// The delegate has been shown bytes and is flushed as soon as it has seen all of them.
+  private var isReading = false
   private var isWriteBlocked = false
   private var isReadPaused = false
   private var closesAfterFlush = false
@@ -147,11 +149,11 @@ package final class Transport: TurnFlushable, @unchecked Sendable {
 
   // MARK: For the delegate
 
-  /// Asks to be filled at the end of this turn.
+  /// Asks to be filled: when what came in has been read, or else at the end of this turn.
   package func setNeedsFlush() {
     guard !isFlushQueued, state == .open else { return }
     isFlushQueued = true
-    loop.enqueueFlush(self)
+    if !isReading { loop.enqueueFlush(self) }
   }
 
   /// Stops reading: the peer feels it when the kernel's buffers are full.
@@ -241,7 +243,17 @@ package final class Transport: TurnFlushable, @unchecked Sendable {
 
   // MARK: Reading
 
+  /// Reads what came in, then writes what the delegate has answered at once: the peer need not wait
+  /// until the other connections of this turn have been read.
   private func readAvailable() {
+    isReading = !isFlushQueued
+    readWaiting()
+    guard isReading else { return }
+    isReading = false
+    if isFlushQueued { flush() }
+  }
+
+  private func readWaiting() {
     for _ in 0..<Self.maxReadsPerTurn {
       guard state == .open, !isReadPaused else { return }
       switch readOnce() {
@@ -382,16 +394,12 @@ package final class Transport: TurnFlushable, @unchecked Sendable {
   }
 
   private func updateInterest() {
-    var events: FDEvents = []
     switch state {
-    case .connecting: events = .writable
-    case .handshaking: events = isWriteBlocked ? .writable : .readable
-    case .open:
-      if !isReadPaused { events.insert(.readable) }
-      if isWriteBlocked { events.insert(.writable) }
-    case .lingering: events = .readable
+    case .connecting: watcher?.update(readable: false, writable: true)
+    case .handshaking: watcher?.update(readable: !isWriteBlocked, writable: isWriteBlocked)
+    case .open: watcher?.update(readable: !isReadPaused, writable: isWriteBlocked)
+    case .lingering: watcher?.update(readable: true, writable: false)
     case .closed: break
     }
-    watcher?.update(events)
   }
 }

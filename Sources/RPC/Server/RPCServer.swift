@@ -48,7 +48,7 @@ package final class RPCServer: Sendable {
     let listener = try await Listener.start(
       on: configuration.endpoint,
       group: group,
-      distribution: .roundRobin,
+      distribution: .leastConnections,
       tls: configuration.tls,
       limits: configuration.listener,
       transportLimits: transport

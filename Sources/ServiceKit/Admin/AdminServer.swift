@@ -25,7 +25,7 @@ package final class AdminServer: Sendable {
     let listener = try await Listener.start(
       on: endpoint,
       group: group,
-      distribution: .roundRobin,
+      distribution: .leastConnections,
       limits: limits
     ) { loop, _ in AdminConnection(loop: loop, routes: routes) }
     return AdminServer(listener: listener)

@@ -109,7 +109,7 @@ private final class Mute: TransportDelegate {
       let listener = try await Listener.start(
         on: .host("127.0.0.1", port: 0),
         group: fixture.group,
-        distribution: .roundRobin,
+        distribution: .leastConnections,
         tls: nil
       ) { _, _ in Mute() }
       // While the attempt goes on, the deadline ends the call.

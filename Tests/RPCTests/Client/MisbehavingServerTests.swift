@@ -337,7 +337,7 @@ private enum Greeter {
     try await Listener.start(
       on: .host("127.0.0.1", port: 0),
       group: group,
-      distribution: .roundRobin,
+      distribution: .leastConnections,
       tls: nil
     ) { _, _ in Greeting(greeting) }
   }

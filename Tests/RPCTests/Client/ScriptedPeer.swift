@@ -81,7 +81,7 @@ final class ScriptedPeer: Sendable {
     let listener = try await Listener.start(
       on: endpoint,
       group: group,
-      distribution: .roundRobin,
+      distribution: .leastConnections,
       tls: nil
     ) { _, _ in PeerConnection(state) }
     return ScriptedPeer(listener: listener, state: state)
