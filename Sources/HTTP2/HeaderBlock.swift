@@ -55,12 +55,11 @@ package struct HeaderBlock: Sendable {
     _ body: (UnsafeBufferPointer<UInt8>) -> R
   ) -> R? {
     bytes.withUnsafeBufferPointer { bytes in
-      let wanted = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
       for field in fields {
         let found = UnsafeBufferPointer(
           rebasing: bytes[Int(field.nameStart)..<Int(field.valueStart)]
         )
-        guard found.count == wanted.count, found.elementsEqual(wanted) else { continue }
+        guard found.equals(name) else { continue }
         return body(
           UnsafeBufferPointer(rebasing: bytes[Int(field.valueStart)..<Int(field.end)])
         )
@@ -120,5 +119,15 @@ extension HeaderBlock {
     for index in 0..<other.count {
       other.withField(at: index) { name, value in append(name: name, value: value) }
     }
+  }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+  /// Whether these are the bytes of `text`; quick for what is short, as names of fields are.
+  package func equals(_ text: StaticString) -> Bool {
+    guard count == text.utf8CodeUnitCount else { return false }
+    let text = text.utf8Start
+    for index in 0..<count where self[index] != text[index] { return false }
+    return true
   }
 }

@@ -20,11 +20,26 @@ struct OutboundBody {
     if pendingBytes == 0 {
       current = chunk
       offset = 0
-    } else {
+    } else if !appendToLast(chunk) {
       later.append(chunk)
     }
     pendingBytes += chunk.count
   }
+
+  /// Joins small chunks to one: a stream of short messages then costs one copy and no list.
+  private mutating func appendToLast(_ chunk: [UInt8]) -> Bool {
+    if nextLater == later.count {
+      guard current.count + chunk.count <= Self.joinedBytes else { return false }
+      current.append(contentsOf: chunk)
+    } else {
+      guard later[later.count - 1].count + chunk.count <= Self.joinedBytes else { return false }
+      later[later.count - 1].append(contentsOf: chunk)
+    }
+    return true
+  }
+
+  /// Bytes that small chunks are joined up to: one DATA frame's worth.
+  private static let joinedBytes = 16 * 1_024
 
   mutating func finish(trailers: HeaderBlock?) {
     isFinished = true

@@ -12,7 +12,9 @@ package enum RetryClass: Sendable, Hashable {
 }
 
 /// What the schema says about one RPC.
-package struct MethodDescriptor: Sendable {
+///
+/// A class: every call refers to one, and to copy its strings would cost each call a dozen retains.
+package final class MethodDescriptor: Sendable {
   /// Full name of the service, `oneshot.jobs.v1.JobService`.
   package let service: String
   /// Name of the method, `CreateJob`.

@@ -1,4 +1,4 @@
-package import Foundation
+package import FoundationEssentials
 
 /// On whose behalf a call is made, as the edge has found out.
 ///

@@ -59,14 +59,13 @@ private struct RequestFields {
   ) {
     // Names of other lengths are none of ours: most fields cost one comparison.
     switch name.count {
-    case 2 where name.elementsEqual("te".utf8):
-      takesTrailers = value.elementsEqual("trailers".utf8)
-    case 7 where name.elementsEqual(":method".utf8): isPost = value.elementsEqual("POST".utf8)
-    case 12 where name.elementsEqual("content-type".utf8): isGRPC = Self.isGRPC(value)
-    case 12 where name.elementsEqual("grpc-timeout".utf8):
+    case 2 where name.equals("te"): takesTrailers = value.equals("trailers")
+    case 7 where name.equals(":method"): isPost = value.equals("POST")
+    case 12 where name.equals("content-type"): isGRPC = Self.isGRPC(value)
+    case 12 where name.equals("grpc-timeout"):
       timeout = TimeoutHeader.parse(value)
       isTimeoutBad = timeout == nil
-    case 13 where name.elementsEqual("grpc-encoding".utf8): hasEncoding = true
+    case 13 where name.equals("grpc-encoding"): hasEncoding = true
     default: break
     }
   }
@@ -74,10 +73,11 @@ private struct RequestFields {
   /// `application/grpc`, alone or followed by a format or parameters; `application/grpc-web` is another
   /// protocol.
   private static func isGRPC(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
-    let name = "application/grpc".utf8
-    guard value.starts(with: name) else { return false }
-    guard value.count > name.count else { return true }
-    return value[name.count] == UInt8(ascii: "+") || value[name.count] == UInt8(ascii: ";")
+    let count = "application/grpc".utf8.count
+    let start = UnsafeBufferPointer(rebasing: value.prefix(count))
+    guard start.equals("application/grpc") else { return false }
+    guard value.count > count else { return true }
+    return value[count] == UInt8(ascii: "+") || value[count] == UInt8(ascii: ";")
   }
 }
 

@@ -139,6 +139,8 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
 /// Calls of one connection that something happened to since the connection last looked.
 final class TouchedCalls {
   private var calls: [ServerCall] = []
+  /// The list before, whose memory is used again.
+  private var spare: [ServerCall] = []
 
   func add(_ call: ServerCall) {
     guard !call.isTouched else { return }
@@ -148,9 +150,16 @@ final class TouchedCalls {
 
   var isEmpty: Bool { calls.isEmpty }
 
-  func take() -> [ServerCall] {
-    defer { calls.removeAll(keepingCapacity: true) }
-    for call in calls { call.isTouched = false }
-    return calls
+  /// Hands out the calls so far, one by one; those touched meanwhile are for the next time.
+  func drain(_ body: (ServerCall) -> Void) {
+    var taken: [ServerCall] = []
+    swap(&taken, &calls)
+    swap(&calls, &spare)
+    for call in taken {
+      call.isTouched = false
+      body(call)
+    }
+    taken.removeAll(keepingCapacity: true)
+    swap(&taken, &spare)
   }
 }

@@ -124,7 +124,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
 
   private func advanceCalls() {
     while !touched.isEmpty {
-      for call in touched.take() { advance(call) }
+      touched.drain { advance($0) }
     }
   }
 
@@ -156,27 +156,22 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
         return fail(call, .runtime(.unimplemented, "a unary call takes exactly one message"))
       }
       do throws(ServiceError) {
-        let message = try plain(received, of: call)
-        run(call, context) { try await body(message, context) }
+        run(call, context, .unary(body, message: try plain(received, of: call)))
       } catch {
         fail(call, error)
       }
-    case .stream(let body):
-      let requests = RawRequestStream(connection: self, call: call)
-      let responses = RawResponseWriter(connection: self, call: call)
-      run(call, context) {
-        try await body(requests, responses, context)
-        return nil
-      }
+    case .stream(let body): run(call, context, .stream(body))
     }
   }
 
+  /// What the task of a call does.
+  private enum Work: Sendable {
+    case unary(UnaryBody, message: [UInt8])
+    case stream(StreamBody)
+  }
+
   /// Runs a handler on the loop; what it returns or throws ends the call.
-  private func run(
-    _ call: ServerCall,
-    _ context: ServerContext,
-    _ body: @escaping @Sendable () async throws -> [UInt8]?
-  ) {
+  private func run(_ call: ServerCall, _ context: ServerContext, _ work: Work) {
     // A client that resets its calls at once shall not have more handlers than one that waits.
     guard handlers < server.limits.http2.maxConcurrentStreams else {
       session?.reset(call.stream, .refusedStream)
@@ -185,17 +180,60 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     call.state = .running
     runningCalls += 1
     handlers += 1
+    let task = startTask(call, context, work)
+    // Most handlers have answered by now.
+    guard call.state == .running else { return }
+    call.task = task
     if unarmed.isEmpty { loop.enqueueFlush(self) }
     unarmed.append(call)
+  }
+
+  /// Runs a handler up to its first suspension.
+  ///
+  /// The task is nobody's actor, only the loop's: to become the connection's for the reply would cost
+  /// two trips through the loop's queue, although it is on the connection's thread already.
+  private nonisolated func startTask(
+    _ call: ServerCall,
+    _ context: ServerContext,
+    _ work: Work
+  ) -> Task<Void, Never> {
     let scope = server.scope
-    call.task = Task(executorPreference: loop) { [self] in
+    return Task.immediate(executorPreference: loop) { [self] in
       do {
-        let reply = if let scope { try await scope(context, body) } else { try await body() }
-        await complete(call, reply)
+        var reply =
+          if let scope {
+            try await scope(context) { try await handle(call, context, work) }
+          } else {
+            try await handle(call, context, work)
+          }
+        handlerReturned(call, &reply)
       } catch {
-        await handlerFailed(call, .wrapping(error))
+        handlerThrew(call, .wrapping(error))
       }
     }
+  }
+
+  private nonisolated func handle(
+    _ call: ServerCall,
+    _ context: ServerContext,
+    _ work: Work
+  ) async throws -> [UInt8]? {
+    switch work {
+    case .unary(let body, let message): return try await body(message, context)
+    case .stream(let body):
+      let requests = RawRequestStream(connection: self, call: call)
+      let responses = RawResponseWriter(connection: self, call: call)
+      try await body(requests, responses, context)
+      return nil
+    }
+  }
+
+  private nonisolated func handlerReturned(_ call: ServerCall, _ reply: inout [UInt8]?) {
+    assumeIsolated { $0.complete(call, &reply) }
+  }
+
+  private nonisolated func handlerThrew(_ call: ServerCall, _ error: ServiceError) {
+    assumeIsolated { $0.handlerFailed(call, error) }
   }
 
   /// Reads the head: which method, whether the caller may, until when.
@@ -277,16 +315,37 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     return try message.plain(call.requestCompression, limit: server.limits.maxReceiveMessageBytes)
   }
 
-  func send(_ frame: [UInt8], on call: ServerCall, compress: Bool?) async throws {
+  /// Queues a message for a handler that is on the loop, as almost all are: no hop.
+  ///
+  /// - Returns: Whether there is room for another.
+  nonisolated func sendHere(
+    _ frame: inout [UInt8],
+    on call: ServerCall,
+    compress: Bool?
+  ) throws -> Bool {
+    try assumeIsolated { try $0.queue(&frame, on: call, compress: compress) }
+  }
+
+  /// The same for a handler that is elsewhere.
+  func send(_ frame: [UInt8], on call: ServerCall, compress: Bool?) throws -> Bool {
+    var frame = frame
+    return try queue(&frame, on: call, compress: compress)
+  }
+
+  /// Seals a frame where it is and queues it.
+  private func queue(_ frame: inout [UInt8], on call: ServerCall, compress: Bool?) throws -> Bool {
     try checkRunning(call)
     guard let session else { throw ServiceError.runtime(.cancelled, "the client has gone") }
     if compress == true, !call.didSendHeaders { call.context?.compressReply() }
     startResponse(call)
-    var frame = frame
     Compression.seal(&frame, with: compress == false ? nil : call.responseCompression)
     let hasRoom = session.send(call.stream, frame)
     transport?.setNeedsFlush()
-    guard !hasRoom else { return }
+    return hasRoom
+  }
+
+  /// Returns when the client has taken enough of what is queued.
+  func waitForRoom(on call: ServerCall) async throws {
     await withCheckedContinuation { call.waitForRoom($0) }
     try checkRunning(call)
   }
@@ -312,11 +371,12 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
   }
 
   /// Sends the reply of a unary call, or the end of a stream.
-  private func complete(_ call: ServerCall, _ reply: [UInt8]?) {
+  private func complete(_ call: ServerCall, _ reply: inout [UInt8]?) {
     handlers -= 1
     guard call.state == .running, let session, call.closeCode == nil else { return end(call, nil) }
     startResponse(call)
-    if var frame = reply {
+    // Taken, not copied: the frame is sealed where it is.
+    if var frame = reply.take() {
       Compression.seal(&frame, with: call.responseCompression)
       session.send(call.stream, frame)
     }
@@ -397,7 +457,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     call.deadlineTimer?.cancel()
     call.messages = []
     call.wakeAll()
-    if let context = call.context {
+    if let context = call.context, !server.interceptors.isEmpty {
       let duration = call.started.duration(to: .now)
       for interceptor in server.interceptors {
         interceptor.callDidEnd(context, error: error, duration: duration)

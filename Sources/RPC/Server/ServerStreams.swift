@@ -35,7 +35,17 @@ package struct RawResponseWriter: Sendable {
   ///     the first message: as if that had been called.
   /// - Throws: ``ServiceError`` `.cancelled` when the client has gone.
   package func send(_ frame: [UInt8], compress: Bool? = nil) async throws {
-    try await connection.send(frame, on: call, compress: compress)
+    var frame = frame
+    try await send(&frame, compress: compress)
+  }
+
+  /// Queues one unsealed frame, whose bytes are the connection's afterwards.
+  func send(_ frame: inout [UInt8], compress: Bool?) async throws {
+    let hasRoom =
+      connection.loop.isCurrent
+      ? try connection.sendHere(&frame, on: call, compress: compress)
+      : try await connection.send(frame, on: call, compress: compress)
+    if !hasRoom { try await connection.waitForRoom(on: call) }
   }
 }
 
@@ -71,7 +81,8 @@ package struct ResponseWriter<Message: ProtobufMessage>: Sendable {
 
   /// Sends one message, compressed as ``RawResponseWriter/send(_:compress:)`` says.
   package func send(_ message: Message, compress: Bool? = nil) async throws {
-    try await raw.send(message.encoded(reserving: RPCFraming.prefixLength), compress: compress)
+    var frame = message.encoded(reserving: RPCFraming.prefixLength)
+    try await raw.send(&frame, compress: compress)
   }
 }
 
