@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import EchoAPI
 internal import EventLoop
-internal import Foundation
+internal import Glibc
 internal import Net
 internal import RPC
 
@@ -62,8 +62,7 @@ struct EchoServer: AsyncParsableCommand {
     registry.addStandardServices(health: health, reflection: true)
     let server = try await RPCServer.start(configuration, registry: registry, group: group)
     health.setAll(.serving)
-    // Not `print`: whoever waits for this line reads it through a pipe.
-    try FileHandle.standardOutput.write(contentsOf: Data("listening on \(server.address)\n".utf8))
+    Self.write("listening on \(server.address)\n", to: STDOUT_FILENO)
     try await forever()
   }
 
@@ -84,7 +83,14 @@ struct EchoServer: AsyncParsableCommand {
   /// One line on standard error, as a service would write it to its log.
   private static func say(_ what: String, _ kind: String, _ reason: String) {
     let line = #"{"message":"\#(what)","kind":"\#(kind)","reason":"\#(reason)"}"# + "\n"
-    try? FileHandle.standardError.write(contentsOf: Data(line.utf8))
+    write(line, to: STDERR_FILENO)
+  }
+
+  /// Neither `print`, whose lines wait in a buffer where a pipe reads them, nor Foundation, which
+  /// costs megabytes.
+  private static func write(_ line: String, to descriptor: Int32) {
+    let bytes = Array(line.utf8)
+    _ = Glibc.write(descriptor, bytes, bytes.count)
   }
 
   private func tls() throws -> TLSContext? {
