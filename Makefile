@@ -5,7 +5,8 @@ SCRIPTS := deploy/scripts
 SWIFT_FILES = git ls-files '*.swift' | grep -vE '/Generated/|^Tests/Protos/'
 .DEFAULT_GOAL := help
 .PHONY: help deps certs build release demo test test-unit test-e2e up down logs status clean \
-  generate lint format interop codec-check fuzz bench-smoke bench-rpc bench-codec bench-data
+  generate lint format interop codec-check fuzz bench-smoke bench-rpc bench-scale \
+  bench-codec bench-data
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +71,9 @@ bench-smoke: deps release ## requests/s, p99 and CPU of three calls through the 
 
 bench-rpc: deps ## a call's CPU, latency and memory beside four gRPC servers (ARGS='--quick')
 	@Benchmarks/rpc.sh $(ARGS)
+
+bench-scale: deps ## a call's cost with many connections, idle streams and loops (ARGS='--tables loops')
+	@Benchmarks/scale.sh $(ARGS)
 
 bench-codec: deps ## pack, unpack and JSON beside swift-protobuf, allocations counted
 	@Benchmarks/codec.py

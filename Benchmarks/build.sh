@@ -59,3 +59,8 @@ build_swift() {
 
 # Runs in the Python environment of the end-to-end tests.
 build_python() { :; }
+
+# Another build of EchoServer, to compare a change with.
+build_base() {
+  [ -x "${BASELINE:-}" ] || { echo "error: BASELINE must name the EchoServer to compare with" >&2; exit 1; }
+}

@@ -30,6 +30,10 @@ SERVER_CORE, LOAD_CORE = "0", "1"
 # Rounds in which the rest of the machine used more than this share of a core do not count.
 MAX_OTHER_LOAD = 0.3
 TRIES = 3
+# A ratio this close to a bar takes more rounds.
+NEAR_BAR = 0.15
+NEAR_ROUNDS = 7
+LOAD_TIMEOUT = 60  # seconds
 REPLIES = 100
 
 
@@ -79,9 +83,11 @@ PEERS = {
     "cpp": "gRPC C++",
     "swift": "grpc-swift-2",
     "python": "grpcio",
+    "base": "baseline",
 }
+DEFAULT_PEERS = "c,ours,cpp,swift,python"
 
-# Goals (release bar, aim): ours divided by the peer's.
+# Goals: name, row, metric, (release bar, aim) of ours divided by each peer's.
 GOALS = [
     ("G1", "100", "cpu_us", {"c": (4.0, 2.5), "cpp": (0.55, 0.35), "swift": (0.085, 0.05)}),
     ("G2", "1k", "cpu_us", {"c": (3.5, 2.2), "cpp": (0.6, 0.4), "swift": (0.085, None)}),
@@ -99,9 +105,13 @@ METRICS = {
     "rate": "calls/s",
     "p50_us": "p50 us",
     "p99_us": "p99 us",
-    "rss_mb": "peak RSS MB",
+    "start_rss_mb": "RSS MB at start",
+    "rss_mb": "RSS MB, peak",
     "start_ms": "start ms",
 }
+SECURITIES = {"plain": "clear", "tls": "TLS"}
+# Peak memory is that after these.
+HEAVY_ROWS = {"100", "1k"}
 
 
 def frame(message) -> bytes:
@@ -152,6 +162,7 @@ class Server:
                 raise SystemExit(f"{command[0]} does not start\n{log.read_text()}")
             time.sleep(0.0005)
         self.start_ms = (time.monotonic() - started) * 1000
+        self.start_rss_mb = self.peak_rss_mb
 
     def is_listening(self) -> bool:
         try:
@@ -181,6 +192,7 @@ class Bench:
         for key, row in ROWS.items():
             (folder / f"request-{key}").write_bytes(row.request)
         self.calls: dict[tuple[str, str, bool], int] = {}
+        self.dropped = 0
 
     def command(self, peer: str, is_secure: bool) -> list[str]:
         build = self.arguments.build
@@ -190,6 +202,7 @@ class Bench:
             "cpp": [str(build / "grpc-cpp")],
             "swift": [str(HERE / "GRPCSwift/.build/release/GRPCSwiftEcho")],
             "python": [sys.executable, str(HERE / "GRPCPython/echo.py")],
+            "base": [os.environ.get("BASELINE", "")],
         }[peer]
         if is_secure:
             command += ["--certificate", str(self.file("test.crt")), "--key"]
@@ -244,7 +257,12 @@ class Bench:
             environment["BENCH_KEY"] = str(self.file("test.key"))
         scheme = "https" if server.is_secure else "http"
         command += [f"{scheme}://127.0.0.1:{server.port}{row.path}"]
-        output = subprocess.run(command, capture_output=True, text=True, env=environment).stdout
+        try:
+            output = subprocess.run(
+                command, capture_output=True, text=True, env=environment, timeout=LOAD_TIMEOUT
+            ).stdout
+        except subprocess.TimeoutExpired:
+            raise SystemExit(f"{row.name}: no end after {LOAD_TIMEOUT} seconds; a reply is missing")
         answered = f"{calls} succeeded, 0 failed" in output
         data = re.search(r"\((\d+)\) data", output)
         if not answered or not data or int(data[1]) != calls * row.reply_bytes:
@@ -282,6 +300,7 @@ class Bench:
             cpu, generator, busy, wall = (b - a for a, b in zip(before, after))
             if (busy - cpu - generator) / wall <= MAX_OTHER_LOAD:
                 break
+            self.dropped += 1
             print(f"  {row.name}, {PEERS[peer]}: dropped, the machine was busy", file=sys.stderr)
         else:
             return None
@@ -311,21 +330,22 @@ class Bench:
                 for peer, server in servers.items():
                     results[key][peer] = self.measure(key, peer, server)
             results["process"] = {
-                peer: {"rss_mb": server.peak_rss_mb, "start_ms": server.start_ms}
+                peer: {"start_rss_mb": server.start_rss_mb, "start_ms": server.start_ms}
+                | ({"rss_mb": server.peak_rss_mb} if HEAVY_ROWS <= set(rows) else {})
                 for peer, server in servers.items()
             }
         return results
 
 
-def summarize(rounds: list[dict], peers: list[str]) -> dict:
+def summarize(rounds: list[dict]) -> dict:
     """Medians of every figure, and of its ratio to ours in the same round."""
     summary: dict = {}
-    for key in rounds[0]:
+    for key in (*ROWS, "process"):
         for metric in (*METRICS, "generator"):
             values: dict[str, list[float]] = {}
             ratios: dict[str, list[float]] = {}
             for one in rounds:
-                found = {p: r[metric] for p, r in one[key].items() if r and metric in r}
+                found = {p: r[metric] for p, r in one.get(key, {}).items() if r and metric in r}
                 for peer, value in found.items():
                     values.setdefault(peer, []).append(value)
                     if peer != "ours" and "ours" in found:
@@ -340,25 +360,30 @@ def summarize(rounds: list[dict], peers: list[str]) -> dict:
 
 
 def judge(summary: dict) -> list[dict]:
+    """One verdict a goal and peer."""
     verdicts = []
     for goal, key, metric, bars in GOALS:
-        ratios = summary.get(key, {}).get(metric, {}).get("ratio", {})
+        figures = summary.get(key, {}).get(metric, {})
         for peer, (must, aim) in bars.items():
-            if peer in ratios:
-                ratio = ratios[peer]
-                verdicts.append(
-                    {
-                        "goal": goal,
-                        "row": key,
-                        "metric": metric,
-                        "peer": peer,
-                        "ratio": ratio,
-                        "must": must,
-                        "aim": aim,
-                        "must_met": must is None or ratio <= must,
-                        "aim_met": aim is None or ratio <= aim,
-                    }
-                )
+            ratio = figures.get("ratio", {}).get(peer)
+            if ratio is None:
+                continue
+            is_near = any(bar and abs(ratio / bar - 1) < NEAR_BAR for bar in (must, aim))
+            verdicts.append(
+                {
+                    "goal": goal,
+                    "row": key,
+                    "metric": metric,
+                    "peer": peer,
+                    "ratio": ratio,
+                    "must": must,
+                    "aim": aim,
+                    "must_met": must is None or ratio <= must,
+                    "aim_met": aim is None or ratio <= aim,
+                    "rounds": figures["rounds"][peer],
+                    "wants_rounds": is_near and figures["rounds"][peer] < NEAR_ROUNDS,
+                }
+            )
     return verdicts
 
 
@@ -368,33 +393,66 @@ def number(value: float | None) -> str:
     return f"{value:.0f}" if value >= 1000 else f"{value:.3g}" if value >= 10 else f"{value:.2f}"
 
 
-def print_table(title: str, summary: dict, peers: list[str]) -> None:
-    others = [peer for peer in peers if peer != "ours"]
-    print(f"\n{title}")
-    head = [f"{'':<36}"] + [f"{PEERS[p]:>13}" for p in peers]
-    print("".join(head + [f"{'/' + p:>9}" for p in others] + [f"{'load':>7}"]))
-    for key, figures in summary.items():
+def print_markdown(head: list[str], lines: list[list[str]]) -> None:
+    """A table that reads well as it is, too."""
+    widths = [max(len(line[i]) for line in [head, *lines]) for i in range(len(head))]
+    rule = ["-" * width if i == 0 else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
+    for line in (head, rule, *lines):
+        cells = (c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths)))
+        print("| " + " | ".join(cells) + " |")
+
+
+def print_table(report: dict) -> None:
+    figures = [
+        (key, metric, security, report[security]["rows"][key][metric], report[security]["rows"][key])
+        for key in (*ROWS, "process")
+        for metric in METRICS
+        for security in SECURITIES
+        if metric in report.get(security, {}).get("rows", {}).get(key, {})
+    ]
+    peers = [p for p in PEERS if any(p in figure["median"] for *_, figure, _ in figures)]
+    others = [p for p in peers if p != "ours"]
+    lines = []
+    for key, metric, security, figure, row in figures:
         name = ROWS[key].name if key in ROWS else "process"
-        for metric, label in METRICS.items():
-            if metric not in figures:
-                continue
-            unit = label + (" a reply" if key == "stream" and metric == "cpu_us" else "")
-            values, ratios = figures[metric]["median"], figures[metric]["ratio"]
-            line = f"{name + ': ' + unit:<36}"
-            line += "".join(f"{number(values.get(p)):>13}" for p in peers)
-            for peer in others:
-                line += f"{ratios[peer]:>9.3f}" if peer in ratios else f"{'-':>9}"
-            used = figures.get("generator", {}).get("median", {})
-            print(line + (f"{max(used.values()):>7.2f}" if used else ""))
+        unit = METRICS[metric] + (" a reply" if key == "stream" and metric == "cpu_us" else "")
+        used = row.get("generator", {}).get("median", {})
+        lines.append(
+            [f"{name}: {unit}", SECURITIES[security]]
+            + [number(figure["median"].get(p)) for p in peers]
+            + [f"{figure['ratio'][p]:.3f}" if p in figure["ratio"] else "-" for p in others]
+            + [f"{max(used.values()):.2f}" if used else "-", str(min(figure["rounds"].values()))]
+        )
+    head = ["figure", ""] + [PEERS[p] for p in peers] + [f"/ {p}" for p in others]
+    print_markdown(head + ["load", "rounds"], lines)
 
 
 def print_goals(verdicts: list[dict]) -> None:
-    for v in verdicts:
-        must = "-" if v["must"] is None else f"<= {v['must']:g} {'met' if v['must_met'] else 'MISSED'}"
-        aim = "-" if v["aim"] is None else f"<= {v['aim']:g} {'met' if v['aim_met'] else 'missed'}"
-        row = ROWS[v["row"]].name if v["row"] in ROWS else "process"
-        what = f"{row}: {METRICS[v['metric']]} / {v['peer']}"
-        print(f"  {v['goal']}  {what:<42}{v['ratio']:>8.3f}   must {must:<16} aim {aim}")
+    """One line a goal."""
+    lines = []
+    for goal, key, metric, _ in GOALS:
+        found = [v for v in verdicts if (v["goal"], v["row"], v["metric"]) == (goal, key, metric)]
+        if not found:
+            continue
+        bar = lambda name: ", ".join(f"{v[name]:g} {v['peer']}" for v in found if v[name]) or "-"
+        met = lambda name: "met" if all(v[name] for v in found) else "missed: " + ", ".join(
+            v["peer"] for v in found if not v[name]
+        )
+        ratios = ", ".join(f"{v['ratio']:.3g} {v['peer']}" for v in found)
+        rounds = min(v["rounds"] for v in found)
+        lines.append(
+            [
+                goal,
+                f"{ROWS[key].name if key in ROWS else 'process'}: {METRICS[metric]}",
+                bar("must"),
+                bar("aim"),
+                ratios,
+                met("must_met"),
+                met("aim_met") if any(v["aim"] for v in found) else "-",
+                f"{rounds}{' (7 wanted)' if any(v['wants_rounds'] for v in found) else ''}",
+            ]
+        )
+    print_markdown(["goal", "figure", "must <=", "aim <=", "ours / peer", "must", "aim", "rounds"], lines)
 
 
 def chosen(text: str, known: dict, what: str) -> list[str]:
@@ -407,45 +465,61 @@ def chosen(text: str, known: dict, what: str) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="rpc.sh")
-    parser.add_argument("--peers", default=",".join(PEERS), help="comma-separated")
+    parser.add_argument("--peers", default=DEFAULT_PEERS, help="comma-separated")
     parser.add_argument("--rows", default=",".join(ROWS), help="comma-separated")
     parser.add_argument("--security", default="plain,tls", help="plain, tls or both")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.5, help="of each load")
     parser.add_argument("--quick", action="store_true", help="ours and the floor, in clear, 3 rounds")
+    parser.add_argument("--add", action="store_true", help="add the rounds to those of the last report")
     for name in ("build", "certificates", "binaries", "report"):
         parser.add_argument(f"--{name}", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.security = "plain"
-        if arguments.peers == ",".join(PEERS):
+        if arguments.peers == DEFAULT_PEERS:
             arguments.peers = "c,ours"
     peers = chosen(arguments.peers, PEERS, "peer")
     rows = chosen(arguments.rows, ROWS, "row")
-    securities = chosen(arguments.security, {"plain": 0, "tls": 0}, "security")
+    securities = chosen(arguments.security, SECURITIES, "security")
 
     report: dict = {}
+    if arguments.add and arguments.report.exists():
+        report = json.loads(arguments.report.read_text())
+    dropped = report.get("dropped", 0)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(arguments, pathlib.Path(folder))
         for security in securities:
-            rounds = []
+            rounds = report.setdefault(security, {}).setdefault("rounds", [])
             for turn in range(arguments.rounds):
                 print(f"{security}: round {turn + 1} of {arguments.rounds}", file=sys.stderr)
                 rounds.append(bench.round(peers, rows, security == "tls", turn == 0))
-            summary = summarize(rounds, peers)
-            verdicts = judge(summary)
-            title = "clear text" if security == "plain" else "mutual TLS 1.3"
-            print_table(f"unary and streaming echo, {title}", summary, peers)
-            if verdicts:
-                print("goals" + ("" if security == "plain" else " (set for clear text)"))
-                print_goals(verdicts)
-            report[security] = {"rows": summary, "goals": verdicts, "rounds": rounds}
-    arguments.report.parent.mkdir(exist_ok=True)
-    arguments.report.write_text(json.dumps(report, indent=2))
+                report["dropped"] = dropped + bench.dropped
+                # After each round: a run that is cut off has not been for nothing.
+                write_report(report, arguments.report)
+    print_report(report)
+    print(f"written to {arguments.report}")
+
+
+def write_report(report: dict, path: pathlib.Path) -> None:
+    for security in SECURITIES:
+        if security in report:
+            report[security]["rows"] = summarize(report[security]["rounds"])
+            report[security]["goals"] = judge(report[security]["rows"])
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(report, indent=2))
+
+
+def print_report(report: dict) -> None:
+    print_table(report)
+    for security, title in SECURITIES.items():
+        if report.get(security, {}).get("goals"):
+            print(f"\ngoals, {title}" + (" (the bars were set for clear text)" if security == "tls" else ""))
+            print_goals(report[security]["goals"])
     print(
-        f"\nservers on core {SERVER_CORE}, h2load on core {LOAD_CORE} ('load': its use of that core, above"
-        f" 0.9 calls/s are a lower bound);\nratios (ours / peer) are medians over {arguments.rounds}"
-        f" rounds; written to {arguments.report}"
+        f"\nservers on core {SERVER_CORE}, h2load on core {LOAD_CORE}; 'load': the most that h2load used of"
+        f" its core, above 0.9 calls/s are a lower bound;\nratios are ours / peer, medians over the rounds;"
+        f" {report['dropped']} loads dropped: more than {MAX_OTHER_LOAD} of a core was busy with something else"
     )
 
 

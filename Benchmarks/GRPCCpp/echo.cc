@@ -76,10 +76,7 @@ class StreamCall final : public Call {
     }
     response_.set_payload(request_.payload());
     response_.set_index(next_++);
-    // The hint lets gRPC gather messages until the last one.
-    grpc::WriteOptions options;
-    if (next_ < request_.count()) options.set_buffer_hint();
-    writer_.Write(response_, options, this);
+    writer_.Write(response_, this);
   }
 
  private:
