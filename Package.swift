@@ -12,6 +12,14 @@ let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+/// The same for the modules that every call runs through.
+///
+/// Their release builds trust that no two accesses to a variable overlap, which debug builds, and so
+/// all tests, check while they run. The checks cost a call an eighth of its time
+/// (docs/decisions/2026-11-21-exclusivity.md).
+let hot: [SwiftSetting] =
+  strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+
 /// What every C target is compiled with.
 let strictC: [CSetting] = [.treatAllWarnings(as: .error)]
 
@@ -30,8 +38,12 @@ let arguments: Target.Dependency = .product(
 )
 
 /// A module of ours.
-func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func module(
+  _ name: String,
+  _ dependencies: [Target.Dependency] = [],
+  settings: [SwiftSetting] = strict
+) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
 /// One service.
@@ -148,17 +160,21 @@ let interop: [Target] =
   }
 
 let modules: [Target] = [
-  module("EventLoop", ["CUV", "CLoopThread"]),
-  module("Net", ["EventLoop", "COpenSSL", "CSockets"]),
-  module("HTTP2", ["Net", "CNghttp2"]),
+  module("EventLoop", ["CUV", "CLoopThread"], settings: hot),
+  module("Net", ["EventLoop", "COpenSSL", "CSockets"], settings: hot),
+  module("HTTP2", ["Net", "CNghttp2"], settings: hot),
   module("HTTPCore"),
   module("HTTP1", ["HTTPCore", "CLlhttp"]),
   module("HTTPClient", ["EventLoop", "HTTPCore", "CCurl"]),
-  module("Protobuf", ["CProtobufC", "CProtobufWellKnown"]),
+  module("Protobuf", ["CProtobufC", "CProtobufWellKnown"], settings: hot),
   module("JSON", ["CSimdjson"]),
   module("ProtobufJSON", ["JSON", "Protobuf"]),
   module("Gzip", ["CZlib"]),
-  module("RPC", ["EventLoop", "Net", "HTTP2", "Gzip", "Protobuf", "CRPCProtos"]),
+  module(
+    "RPC",
+    ["EventLoop", "Net", "HTTP2", "Gzip", "Protobuf", "CRPCProtos"],
+    settings: hot
+  ),
   module("Postgres", ["EventLoop", "CLibpq", log]),
   module("Redis", ["EventLoop", "CHiredis", log]),
   module("ObjectStore", ["EventLoop", "HTTPClient", "HTTPCore", crypto]),

@@ -38,8 +38,11 @@ package final class HTTP2Session {
   package private(set) var openedStreams = 0
   private var lastStreamID: Int32 = 0
   private var headerBlocks = 0
-  /// The stream whose header block has begun and not ended.
+  /// The stream whose header block has begun and not ended, and what has come of the block: blocks of
+  /// several streams never mix (RFC 9113 §4.3).
   private var openBlock: Int32?
+  private var incoming = HeaderBlock()
+  private var isOversized = false
   private var watch: ConnectionWatch
   private var dataFrames: DataFrameCounter
   /// DATA frames that the library has shown, and those that it has dropped.
@@ -223,12 +226,9 @@ package final class HTTP2Session {
   func didBeginHeaders(_ id: Int32) {
     headerBlocks += 1
     openBlock = id
-    if let stream = stream(id) {
-      stream.incoming = HeaderBlock()
-      stream.isOversized = false
-      return
-    }
-    guard role == .server else { return }
+    incoming = HeaderBlock()
+    isOversized = false
+    guard role == .server, stream(id) == nil else { return }
     openedStreams += 1
     let stream = HTTP2Stream(id: id)
     adopt(stream)
@@ -237,28 +237,27 @@ package final class HTTP2Session {
 
   /// Takes one field; false when the connection ends here.
   func didReceiveField(
-    _ id: Int32,
     _ name: UnsafeBufferPointer<UInt8>,
     _ value: UnsafeBufferPointer<UInt8>
   ) -> Bool {
-    guard let stream = stream(id), !stream.isOversized else { return true }
-    if stream.incoming.isEmpty { stream.incoming.reserve(fields: 12, bytes: 512) }
-    let size = stream.incoming.listBytes + name.count + value.count + 32
-    guard size <= limits.maxHeaderListBytes, stream.incoming.count < limits.maxHeaderFields else {
-      stream.isOversized = true
+    guard !isOversized else { return true }
+    if incoming.isEmpty { incoming.reserve(fields: 12, bytes: 512) }
+    let size = incoming.listBytes + name.count + value.count + 32
+    guard size <= limits.maxHeaderListBytes, incoming.count < limits.maxHeaderFields else {
+      isOversized = true
       count(.headerBytes)
       return abuse == nil
     }
-    stream.incoming.append(name: name, value: value)
+    incoming.append(name: name, value: value)
     return true
   }
 
   func didReceiveHeaders(_ id: Int32, end: Bool) {
     openBlock = nil
     guard let stream = stream(id) else { return }
-    let block = stream.incoming
-    stream.incoming = HeaderBlock()
-    if stream.isOversized {
+    let block = incoming
+    incoming = HeaderBlock()
+    if isOversized {
       stream.handler?.streamDidReceiveOversizedHeaders(stream)
     } else {
       stream.handler?.stream(stream, didReceiveHeaders: block)

@@ -38,8 +38,6 @@ package final class HTTP2Stream {
 
   /// Place in the session's list.
   var slot = 0
-  var incoming = HeaderBlock()
-  var isOversized = false
   var body = OutboundBody()
   var isDeferred = false
   /// Bytes of the body that the connection has taken.

@@ -28,17 +28,16 @@ struct SessionCallbacks: ~Copyable {
     }
     nghttp2_session_callbacks_set_on_header_callback(raw) {
       _,
-      frame,
+      _,
       name,
       nameCount,
       value,
       valueCount,
       _,
       data in
-      guard let frame, let session = session(data) else { return 0 }
+      guard let session = session(data) else { return 0 }
       return code(
         session.didReceiveField(
-          frame.pointee.hd.stream_id,
           UnsafeBufferPointer(start: name, count: nameCount),
           UnsafeBufferPointer(start: value, count: valueCount)
         )
