@@ -21,18 +21,27 @@ extension JobStore {
   func note(provider: String, of job: ClaimedJob) async throws {
     _ = try await database.query(
       """
-      UPDATE attempt SET state = 'running', provider = \(provider)
-      WHERE job_id = \(job.id.uuid) AND number = \(job.attempt) AND state = 'leased'
+      WITH taken AS (
+        UPDATE attempt SET state = 'running', provider = \(provider)
+        WHERE job_id = \(job.id.uuid) AND number = \(job.attempt) AND state = 'leased'
+        RETURNING number
+      )
+      SELECT \(unescaped: Self.withoutFlush) FROM taken
       """
     )
   }
 
-  /// Stores progress with its event.
+  /// Stores progress with its event, and the provider if it is not known yet.
   ///
   /// Progress never falls; the stage may change without it.
   ///
   /// - Returns: False when the job is not ours any more.
-  func advance(_ job: ClaimedJob, stage: JobStage, progress: JobProgress) async throws -> Bool {
+  func advance(
+    _ job: ClaimedJob,
+    stage: JobStage,
+    progress: JobProgress,
+    provider: String? = nil
+  ) async throws -> Bool {
     let rows = try await database.query(
       """
       WITH moved AS (
@@ -41,7 +50,11 @@ extension JobStore {
             last_event = last_event + 1
         WHERE id = \(job.id.uuid) AND state = 'running' AND lease_id = \(job.lease)
         RETURNING \(unescaped: Self.eventColumns), NULL AS event_message
-      ), event AS (\(unescaped: Self.appendEvent))
+      ), event AS (\(unescaped: Self.appendEvent)), taken AS (
+        UPDATE attempt a SET state = 'running', provider = \(provider)::text
+        FROM moved WHERE a.job_id = moved.id AND a.number = moved.attempt AND a.state = 'leased'
+          AND \(provider)::text IS NOT NULL
+      )
       SELECT id FROM moved
       """
     )

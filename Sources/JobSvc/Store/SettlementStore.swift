@@ -32,11 +32,13 @@ struct SettlementStore: Sendable {
       WITH due AS (
         SELECT job_id FROM settlement WHERE settled_at IS NULL AND due_at <= now()
         ORDER BY due_at LIMIT \(Self.batch) FOR UPDATE SKIP LOCKED
+      ), taken AS (
+        UPDATE settlement s
+        SET tries = tries + 1, due_at = now() + make_interval(secs => \(Self.retrySeconds))
+        FROM due WHERE s.job_id = due.job_id
+        RETURNING s.job_id, s.user_id, s.action, s.reason, s.tries
       )
-      UPDATE settlement s
-      SET tries = tries + 1, due_at = now() + make_interval(secs => \(Self.retrySeconds))
-      FROM due WHERE s.job_id = due.job_id
-      RETURNING s.job_id, s.user_id, s.action, s.reason, s.tries
+      SELECT job_id, user_id, action, reason, tries, \(unescaped: JobStore.withoutFlush) FROM taken
       """
     )
     return try rows.map { row in
@@ -61,12 +63,21 @@ struct SettlementStore: Sendable {
     )
   }
 
-  /// Marks an order as carried out.
-  func settle(_ job: JobID, outcome: String) async throws {
+  /// Marks orders as carried out, each with its outcome.
+  ///
+  /// One that PostgreSQL forgets is carried out again, to no effect.
+  func settle(_ settled: [(job: JobID, outcome: String)]) async throws {
+    guard !settled.isEmpty else { return }
     _ = try await database.query(
       """
-      UPDATE settlement SET settled_at = now(), outcome = \(outcome)
-      WHERE job_id = \(job.uuid) AND settled_at IS NULL
+      WITH marked AS (
+        UPDATE settlement s SET settled_at = now(), outcome = done.outcome
+        FROM unnest(\(settled.map(\.job.uuid))::uuid[], \(settled.map(\.outcome))::text[])
+          AS done (job_id, outcome)
+        WHERE s.job_id = done.job_id AND s.settled_at IS NULL
+        RETURNING s.job_id
+      )
+      SELECT \(unescaped: JobStore.withoutFlush) FROM marked LIMIT 1
       """
     )
   }

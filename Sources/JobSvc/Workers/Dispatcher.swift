@@ -23,6 +23,8 @@ struct Dispatcher: Worker {
   }
 
   private static let pollInterval: Duration = .seconds(1)
+  /// Jobs that are queued, and places that become free, within this time are claimed together.
+  private static let claimInterval: Duration = .milliseconds(10)
 
   init(
     owner: UUID,
@@ -46,10 +48,12 @@ struct Dispatcher: Worker {
       group.addTask { await listen() }
       group.addTask { await renewLeases() }
       for await _ in wake.wakes {
-        for job in await claim() {
+        let claimed = await claim()
+        for job in claimed {
           let loss = running.add(job.lease)
           group.addTask { await execute(job, loss) }
         }
+        if !claimed.isEmpty { try? await Task.sleep(for: Self.claimInterval) }
       }
       group.cancelAll()
     }

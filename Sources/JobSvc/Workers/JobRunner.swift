@@ -29,9 +29,6 @@ struct JobRunner: Sendable {
   static let gatewayPatience: Duration = .seconds(120)
   private static let cancelTimeout: Duration = .seconds(5)
   private static let reconnectDelay: Duration = .milliseconds(500)
-  /// Progress of one stage is stored no more often.
-  private static let progressInterval: Duration = .milliseconds(200)
-
   /// What ended a run.
   private enum Ending {
     case succeeded(Gpu.RunSucceeded)
@@ -115,22 +112,29 @@ struct JobRunner: Sendable {
     _ events: ResponseStream<Gpu.RunEvent>,
     of job: ClaimedJob
   ) async throws -> Ending? {
-    // The claim has told of this stage already.
-    var stage = JobStage.preparing
-    var stored = ContinuousClock.now
+    let progress = RunProgress(of: job, store: store, relay: relay)
+    return try await withThrowingTaskGroup(of: Ending?.self) { group in
+      group.addTask { try await read(events, progress) }
+      // Ends by itself only when the job is not ours any more.
+      group.addTask { try await progress.store() ? nil : .lost }
+      defer { group.cancelAll() }
+      return try await group.next() ?? nil
+    }
+  }
+
+  private func read(
+    _ events: ResponseStream<Gpu.RunEvent>,
+    _ progress: RunProgress
+  ) async throws -> Ending? {
     for try await event in events {
       switch event.event {
       case .accepted(let accepted):
-        try await store.note(provider: accepted.provider, of: job)
-      case .progress(let progress):
-        let next = JobStage(progress.stage)
-        let isNew = next != stage
-        guard isNew || ContinuousClock.now - stored >= Self.progressInterval else { continue }
-        stage = next
-        stored = .now
-        let claimed = JobProgress(claimed: progress.progressBasisPoints)
-        guard try await store.advance(job, stage: next, progress: claimed) else { return .lost }
-        await relay.announce(job.id)
+        progress.accepted(by: accepted.provider)
+      case .progress(let report):
+        progress.moved(
+          to: JobStage(report.stage),
+          JobProgress(claimed: report.progressBasisPoints)
+        )
       case .succeeded(let result): return .succeeded(result)
       case .failed(let failure): return .failed(failure)
       case nil: break

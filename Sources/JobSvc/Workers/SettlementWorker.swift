@@ -16,12 +16,14 @@ struct SettlementWorker: Worker {
   private static let pollInterval: Duration = .seconds(1)
   private static let longestDelay: Duration = .seconds(60)
   private static let callTimeout: Duration = .seconds(5)
+  /// Orders that come within this time are taken and marked together.
+  private static let interval: Duration = .milliseconds(20)
 
   func run() async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { await wake.wakeRegularly(every: Self.pollInterval) }
       for await _ in wake.wakes {
-        while try await settleDue() > 0 {}
+        while try await settleDue() > 0 { try await Task.sleep(for: Self.interval) }
       }
       group.cancelAll()
     }
@@ -31,14 +33,18 @@ struct SettlementWorker: Worker {
   func settleDue() async throws -> Int {
     let due = try await store.take()
     guard !due.isEmpty else { return 0 }
-    try await withThrowingTaskGroup(of: Void.self) { group in
+    let settled = try await withThrowingTaskGroup(of: (JobID, String)?.self) { group in
       for order in due { group.addTask { try await carryOut(order) } }
-      try await group.waitForAll()
+      var settled: [(job: JobID, outcome: String)] = []
+      for try await one in group { if let (job, outcome) = one { settled.append((job, outcome)) } }
+      return settled
     }
+    try await store.settle(settled)
     return due.count
   }
 
-  private func carryOut(_ order: DueSettlement) async throws {
+  /// The outcome; nil when the order was postponed.
+  private func carryOut(_ order: DueSettlement) async throws -> (JobID, String)? {
     do {
       let state = try await call(order)
       let outcome = "\(state)"
@@ -51,13 +57,14 @@ struct SettlementWorker: Worker {
           ]
         )
       }
-      try await store.settle(order.job, outcome: outcome)
+      return (order.job, outcome)
     } catch let error as ServiceError {
       logger.warning(
         "settlement postponed",
         metadata: ["job_id": "\(order.job)", "tries": "\(order.tries)", "error": "\(error)"]
       )
       try await store.postpone(order.job, by: delay(order.tries))
+      return nil
     }
   }
 

@@ -172,7 +172,7 @@ import Testing
       #expect(taken.first?.action == .release)
       try await jobs.settlements.postpone(id, by: .zero)
       #expect(try await jobs.settlements.take().map(\.tries) == [2])
-      try await jobs.settlements.settle(id, outcome: "released")
+      try await jobs.settlements.settle([(id, "released")])
       try await jobs.settlements.postpone(id, by: .zero)
       #expect(try await jobs.settlements.take().isEmpty)
     }
@@ -228,7 +228,7 @@ import Testing
     try await JobFixture.run { jobs in
       let user = JobFixture.newUser()
       let id = UploadID(jobs.ids.next())
-      try await jobs.uploads.insert(
+      _ = try await jobs.uploads.insert(
         UploadStore.NewUpload(
           id: id,
           user: user,
