@@ -277,6 +277,13 @@ class Methods(unittest.TestCase):
         self.assertTrue(jobs("GetJob", job_id=created.id).job.artifacts[0].output_url)
         self.assertEqual([job.id for job in jobs("ListJobs").items], [created.id])
         self.assertEqual(jobs("CancelJob", job_id=created.id).job.status, 3)
+
+        self.assertTrue(jobs("GetWebhookSecret").key.startswith("whsec_"))
+        # The job has no address to tell.
+        for method in ("GetWebhook", "ReplayWebhook"):
+            with self.assertRaises(grpc.RpcError) as failure:
+                jobs(method, job_id=created.id)
+            self.assertEqual(failure.exception.code(), grpc.StatusCode.NOT_FOUND)
         self.assert_all_called("oneshot.jobs.v1.JobService", "oneshot.jobs.v1.UploadService")
 
     def test_gpu(self):

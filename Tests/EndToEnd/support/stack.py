@@ -73,6 +73,12 @@ def start(name: str, **settings: str) -> None:
         script("service.sh", "start", name, overrides=overrides)
 
 
+def is_running(service: str) -> bool:
+    """Whether the process of a service is there."""
+    command = [str(SCRIPTS / "service.sh"), "status", service]
+    return subprocess.run(command, capture_output=True, timeout=30).returncode == 0
+
+
 def await_ready(service: str) -> None:
     script("service.sh", "await", service)
 
