@@ -57,7 +57,10 @@ extension BillingStore {
   func entitlements(of user: UserID) async throws -> (Entitlements, balance: Int64) {
     let rows = try await query(
       """
-      SELECT balance_of(\(user.uuid), \(settings.startingCredits), \(now)),
+      SELECT coalesce(
+               (SELECT balance FROM ledger_account
+                WHERE owner_id = \(user.uuid) AND kind = 'available'),
+               balance_of(\(user.uuid), \(settings.startingCredits), \(now))),
              p.code, p.daily_jobs, p.concurrent_jobs, p.max_side, p.queue_class, p.watermark,
              p.nsfw_mode, p.face_swap_consents, p.consumes_credits, p.features, e.expires_at
       FROM entitlement_at(\(user.uuid), coalesce(\(now), clock_timestamp())) e

@@ -21,6 +21,10 @@ extension JobStore {
     j.error_message
     """
 
+  private static let artifactColumns = """
+    a.id, a.job_id, a.artifact_type, a.object_key, a.file_size, a.mime_type, a.width, a.height
+    """
+
   /// Jobs ahead of `j`, counted up to 1,000.
   private static let position = """
     CASE WHEN j.state = 'pending' THEN (
@@ -32,17 +36,23 @@ extension JobStore {
     END
     """
 
-  /// One job of `user`'s with its artifacts: one round trip.
+  /// One job of `user`'s with its artifacts: one statement.
   func job(_ id: JobID, of user: UserID) async throws -> (StoredJob, [StoredArtifact])? {
-    let results = try await database.batch([
+    let rows = try await database.query(
       """
-      SELECT \(unescaped: Self.columns), \(unescaped: Self.position) FROM job j
+      SELECT \(unescaped: Self.columns), \(unescaped: Self.position),
+             \(unescaped: Self.artifactColumns)
+      FROM job j LEFT JOIN artifact a ON a.job_id = j.id
       WHERE j.id = \(id.uuid) AND j.user_id = \(user.uuid) AND j.admitted_at IS NOT NULL
-      """,
-      artifactQuery([id]),
-    ])
-    guard let row = results[0].first else { return nil }
-    return (try Self.job(row), try results[1].map(Self.artifact))
+      ORDER BY a.position
+      """
+    )
+    guard let first = rows.first else { return nil }
+    var column = ColumnReader(first)
+    let job = try Self.job(&column)
+    // Without artifacts the row of the job stands alone.
+    if first.isNull(at: column.position) { return (job, []) }
+    return (job, try rows.map { try Self.artifact($0, from: column.position) })
   }
 
   /// The newest jobs first, each with its artifacts.
@@ -57,10 +67,13 @@ extension JobStore {
       ORDER BY j.id DESC LIMIT \(filter.limit) OFFSET \(filter.skip)
       """
     )
-    let jobs = try rows.map(Self.job)
+    let jobs = try rows.map { row in
+      var column = ColumnReader(row)
+      return try Self.job(&column)
+    }
     let finished = jobs.filter { $0.state == .succeeded }.map(\.id)
     guard !finished.isEmpty else { return jobs.map { ($0, []) } }
-    let artifacts = try await database.query(artifactQuery(finished)).map(Self.artifact)
+    let artifacts = try await self.artifacts(of: finished)
     let byJob = Dictionary(grouping: artifacts, by: \.job)
     return jobs.map { ($0, byJob[$0.id] ?? []) }
   }
@@ -99,19 +112,21 @@ extension JobStore {
 
   /// Artifacts of one job.
   func artifacts(of id: JobID) async throws -> [StoredArtifact] {
-    try await database.query(artifactQuery([id])).map(Self.artifact)
+    try await artifacts(of: [id])
   }
 
-  private func artifactQuery(_ jobs: [JobID]) -> PostgresQuery {
-    """
-    SELECT id, job_id, artifact_type, object_key, file_size, mime_type, width, height
-    FROM artifact WHERE job_id = ANY(\(jobs.map(\.uuid))) ORDER BY job_id, position
-    """
+  private func artifacts(of jobs: [JobID]) async throws -> [StoredArtifact] {
+    let rows = try await database.query(
+      """
+      SELECT \(unescaped: Self.artifactColumns) FROM artifact a
+      WHERE a.job_id = ANY(\(jobs.map(\.uuid))) ORDER BY a.job_id, a.position
+      """
+    )
+    return try rows.map { try Self.artifact($0) }
   }
 
-  private static func job(_ row: PostgresRow) throws -> StoredJob {
-    var column = ColumnReader(row)
-    return StoredJob(
+  private static func job(_ column: inout ColumnReader) throws -> StoredJob {
+    StoredJob(
       id: JobID(try column.next()),
       user: UserID(try column.next()),
       type: try column.name(),
@@ -131,8 +146,9 @@ extension JobStore {
     )
   }
 
-  private static func artifact(_ row: PostgresRow) throws -> StoredArtifact {
-    var column = ColumnReader(row)
+  private static func artifact(_ row: PostgresRow, from position: Int = 0) throws -> StoredArtifact
+  {
+    var column = ColumnReader(row, from: position)
     return StoredArtifact(
       id: ArtifactID(try column.next()),
       job: JobID(try column.next()),
