@@ -46,7 +46,8 @@ struct Problem: Error, Sendable {
     let reason = entry == nil ? ReasonTable.reason(of: error.code) : error.reason
     self.init(status, reason, error.message)
     if status.rawValue >= 500 { detail = ReasonTable.publicDetail(of: error, reason) }
-    retryAfter = error.retryAfter
+    // Who is told to come back is told when.
+    retryAfter = error.retryAfter ?? (status == 503 ? .seconds(1) : nil)
     extras = error.metadata["extras_json"]
     detailJSON = error.metadata["detail_json"]
     violations = error.violations.map { Violation(pointer: $0.field, detail: $0.description) }
