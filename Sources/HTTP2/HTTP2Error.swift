@@ -56,6 +56,8 @@ package enum HTTP2Timeout: String, Sendable, CaseIterable {
   case preface = "slow_preface"
   /// The rest of a header block.
   case headers = "slow_headers"
+  /// An answer to our PING, or any other byte.
+  case keepalive = "keepalive_timeout"
   /// Anything at all: no stream has been open for long.
   case idle
 }

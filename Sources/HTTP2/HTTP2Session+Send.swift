@@ -94,9 +94,10 @@ extension HTTP2Session {
     nghttp2_session_consume(pointer, id, count)
   }
 
-  /// Asks the peer for a sign of life.
+  /// Asks the peer for a sign of life; its answers are counted in `pongs`.
   package func ping() {
     nghttp2_submit_ping(pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil)
+    pingsSent += 1
   }
 
   /// First GOAWAY of a graceful end: the peer learns of it, streams on their way are still taken.
@@ -105,14 +106,16 @@ extension HTTP2Session {
   }
 
   /// Final GOAWAY: streams that came until now are finished, later ones are not processed.
-  package func goAway(_ code: HTTP2ErrorCode = .noError) {
+  ///
+  /// The session is finished when the last of those streams is. `debug` tells the peer's log why.
+  package func goAway(_ code: HTTP2ErrorCode = .noError, debug: StaticString = "") {
     nghttp2_submit_goaway(
       pointer,
       UInt8(NGHTTP2_FLAG_NONE.rawValue),
       nghttp2_session_get_last_proc_stream_id(pointer),
       code.rawValue,
-      nil,
-      0
+      debug.utf8Start,
+      debug.utf8CodeUnitCount
     )
   }
 

@@ -13,6 +13,14 @@ package final class HTTP2Session {
   package let limits: HTTP2Limits
   /// Called when the peer opens a stream; sets its `handler`.
   package var onStreamOpened: ((HTTP2Stream) -> Void)?
+  /// PING frames of ours, and those of them that the peer has answered.
+  package internal(set) var pingsSent = 0
+  package private(set) var pongs = 0
+  /// PING frames of the peer.
+  package private(set) var pingsReceived = 0
+  /// Whether HEADERS or DATA were sent; for its owner to clear.
+  package var hasSentMessages = false
+
   /// Called when a PING of ours was answered.
   package var onPong: (() -> Void)?
   /// Called when the peer goes away: streams above `lastStreamID` were not processed.
@@ -127,6 +135,17 @@ package final class HTTP2Session {
   private func note(_ error: HTTP2Error) -> HTTP2Error {
     if fault == nil { fault = error }
     return fault ?? error
+  }
+
+  /// Ends the connection of a peer that pings more often than its owner allows.
+  package func refusePings() -> HTTP2Error {
+    goAway(.enhanceYourCalm, debug: "too_many_pings")
+    return note(.abuse(.pings))
+  }
+
+  /// Ends the connection of a peer that gives no sign of life.
+  package func giveUp() -> HTTP2Error {
+    note(.timeout(.keepalive))
   }
 
   /// Looks at the clock, about once a second: resets streams whose peer takes nothing.
@@ -279,7 +298,12 @@ package final class HTTP2Session {
   }
 
   func didReceivePing(isAnswer: Bool) {
-    if isAnswer { onPong?() }
+    guard isAnswer else {
+      pingsReceived += 1
+      return
+    }
+    pongs += 1
+    onPong?()
   }
 
   func didReceiveSettings(isAnswer: Bool) {

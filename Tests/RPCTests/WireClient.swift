@@ -33,8 +33,9 @@ actor WireClient: TransportDelegate {
   private var transport: Transport?
   private var session: HTTP2Session?
   private var waiters: [(() -> Bool, CheckedContinuation<Void, Never>)] = []
-  /// Every GOAWAY: last stream, code and text.
-  private(set) var goAways: [(last: Int32, code: HTTP2ErrorCode?, debug: String)] = []
+  private var frames = FrameReader()
+  /// Every GOAWAY, also those behind a first one, which the library no longer looks at.
+  var goAways: [GoAway] { frames.goAways }
   private(set) var pongs = 0
   private(set) var isClosed = false
 
@@ -49,9 +50,6 @@ actor WireClient: TransportDelegate {
   private func open(_ address: SocketAddress) throws {
     transport = try Transport.connect(to: address, on: loop, delegate: self)
     let session = try HTTP2Session(role: .client)
-    session.onGoAway = { [self] last, code, debug in
-      assumeIsolated { $0.goAways.append((last, HTTP2ErrorCode(rawValue: code), debug)) }
-    }
     session.onPong = { [self] in assumeIsolated { $0.pongs += 1 } }
     self.session = session
   }
@@ -110,6 +108,10 @@ actor WireClient: TransportDelegate {
     transport?.setNeedsFlush()
   }
 
+  /// Reads nothing for a while, as if the network had gone.
+  func pause() { transport?.pauseReading() }
+  func resume() { transport?.resumeReading() }
+
   func close() { transport?.close() }
 
   /// Sends a call and waits for the end of its stream.
@@ -122,6 +124,18 @@ actor WireClient: TransportDelegate {
   /// Waits until the stream is over, at least from the server's side.
   func answer(of stream: WireStream) async -> WireAnswer {
     await wait { stream.answer.isEnded || stream.answer.code != nil }
+    return stream.answer
+  }
+
+  /// Takes what comes on the stream, opening its window again, until it is over.
+  func read(_ stream: WireStream) async -> WireAnswer {
+    while !stream.answer.isEnded, stream.answer.code == nil, !isClosed {
+      let count = stream.answer.body.count
+      consume(stream)
+      await wait {
+        stream.answer.body.count > count || stream.answer.isEnded || stream.answer.code != nil
+      }
+    }
     return stream.answer
   }
 
@@ -140,6 +154,12 @@ actor WireClient: TransportDelegate {
     await wait { [self] in assumeIsolated { $0.pongs >= count } }
   }
 
+  /// PING frames of the server.
+  var pings: Int { session?.pingsReceived ?? 0 }
+  func waitForPings(_ count: Int) async {
+    await wait { [self] in assumeIsolated { $0.pings >= count } }
+  }
+
   private func wake() {
     let ready = waiters.filter { isClosed || $0.0() }
     waiters.removeAll { isClosed || $0.0() }
@@ -153,6 +173,7 @@ actor WireClient: TransportDelegate {
   nonisolated func transport(_ transport: Transport, didReceive bytes: UnsafeRawBufferPointer) {
     nonisolated(unsafe) let bytes = bytes
     assumeIsolated { this in
+      this.frames.take(bytes)
       try? this.session?.receive(bytes)
       this.wake()
     }
@@ -208,4 +229,46 @@ final class WireStream: HTTP2StreamHandler, @unchecked Sendable {
   func streamDidReceiveEnd(_ stream: HTTP2Stream) { answer.isEnded = true }
   func streamDidDrain(_ stream: HTTP2Stream) {}
   func stream(_ stream: HTTP2Stream, didClose code: HTTP2ErrorCode) { answer.code = code }
+}
+
+/// What a GOAWAY frame says.
+struct GoAway: Sendable, Equatable {
+  var last: Int32
+  var code: HTTP2ErrorCode?
+  var debug: String
+}
+
+/// Finds GOAWAY frames in what a server sends (RFC 9113 §4.1, §6.8).
+struct FrameReader {
+  private static let headBytes = 9
+  private static let goAway: UInt8 = 7
+  private var waiting: [UInt8] = []
+  private(set) var goAways: [GoAway] = []
+
+  mutating func take(_ bytes: UnsafeRawBufferPointer) {
+    waiting.append(contentsOf: bytes)
+    while waiting.count >= Self.headBytes {
+      let length = number(waiting[0..<3])
+      let end = Self.headBytes + length
+      guard waiting.count >= end else { return }
+      if waiting[3] == Self.goAway { note(waiting[Self.headBytes..<end]) }
+      waiting.removeFirst(end)
+    }
+  }
+
+  private mutating func note(_ payload: ArraySlice<UInt8>) {
+    let codeStart = payload.startIndex + 4
+    let debugStart = codeStart + 4
+    goAways.append(
+      GoAway(
+        last: Int32(number(payload[..<codeStart])),
+        code: HTTP2ErrorCode(rawValue: UInt32(number(payload[codeStart..<debugStart]))),
+        debug: String(decoding: payload[debugStart...], as: UTF8.self)
+      )
+    )
+  }
+
+  private func number(_ bytes: ArraySlice<UInt8>) -> Int {
+    bytes.reduce(0) { $0 << 8 | Int($1) }
+  }
 }

@@ -18,6 +18,8 @@ package struct RPCLimits: Sendable {
   package var hopMargin: Duration = .milliseconds(20)
   /// How often connections look at the clock for the limits in `http2.times`.
   package var timePrecision: Duration = .seconds(1)
+  /// How a server keeps its connections.
+  package var connection = ConnectionLimits()
   /// HTTP/2's own limits.
   package var http2 = HTTP2Limits()
 

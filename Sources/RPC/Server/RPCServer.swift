@@ -34,7 +34,7 @@ package final class RPCServer: Sendable {
   /// Where the server listens.
   package let address: SocketAddress
   private let listener: Listener
-  private let core: ServerCore
+  let core: ServerCore
 
   /// Starts to listen and to answer.
   package static func start(

@@ -8,22 +8,30 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
   let server: ServerCore
-  private var transport: Transport?
-  private var session: HTTP2Session?
+  var transport: Transport?
+  var session: HTTP2Session?
   private let touched = TouchedCalls()
   /// Calls that began in this turn: those still running at its end get a deadline timer.
   private var unarmed: [ServerCall] = []
-  private var runningCalls = 0
   private var lastMethod: Method?
-  private var isDraining = false
   /// Handlers that run, also those whose call is over.
-  private var handlers = 0
+  private(set) var handlers = 0
   private var ticker: ConnectionTicker?
+  var keeper: ConnectionKeeper
+  /// How often bytes have come, and pings that the keeper knows of.
+  private(set) var reads = 0
+  var pingsSeen = 0
+  var departure = Departure.none
   private var isEndReported = false
 
   init(loop: EventLoop, server: ServerCore) {
     self.loop = loop
     self.server = server
+    keeper = ConnectionKeeper(
+      limits: server.limits.connection,
+      opened: .now,
+      chance: .random(in: -1...1)
+    )
   }
 
   // MARK: Transport
@@ -72,24 +80,27 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
 
   private func receive(_ bytes: UnsafeRawBufferPointer) {
     guard let session else { return }
+    reads += 1
     do {
       try session.receive(bytes)
     } catch {
       end(because: error)
     }
+    if session.pingsReceived != pingsSeen { judgePings() }
     advanceCalls()
+    if departure.isAcknowledged(by: session.pongs) { refuseNewCalls() }
     transport?.setNeedsFlush()
   }
 
   /// Ends the connection because of its peer, who is told why if it still reads.
-  private func end(because error: HTTP2Error) {
+  func end(because error: HTTP2Error) {
     guard let transport else { return }
     report(ConnectionEnd(error, peer: transport.peerAddress))
     transport.closeAfterFlush(within: server.limits.http2.times.farewell)
   }
 
   /// One report a connection, whatever else goes wrong with it.
-  private func report(_ end: ConnectionEnd?) {
+  func report(_ end: ConnectionEnd?) {
     guard let end, !isEndReported else { return }
     isEndReported = true
     server.connectionEnded(end)
@@ -178,7 +189,6 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
       return end(call, .runtime(.unavailable, "too many handlers of cancelled calls still run"))
     }
     call.state = .running
-    runningCalls += 1
     handlers += 1
     let task = startTask(call, context, work)
     // Most handlers have answered by now.
@@ -250,7 +260,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
         .runtime(.permissionDenied, "\(caller ?? "an unnamed peer") may not call this method")
       )
     }
-    if isDraining { throw .status(.runtime(.unavailable, "the server is shutting down")) }
+    if departure == .final { throw .status(.runtime(.unavailable, "the server is shutting down")) }
     call.method = method
     let context = ServerContext(
       method: method.descriptor,
@@ -393,7 +403,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     fail(call, error)
   }
 
-  private func fail(_ call: ServerCall, _ error: ServiceError) {
+  func fail(_ call: ServerCall, _ error: ServiceError) {
     guard call.state != .finished else { return }
     call.failure = error
     if call.closeCode == nil, let session {
@@ -452,7 +462,6 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
   /// The one place where a call ends.
   private func end(_ call: ServerCall, _ error: ServiceError?) {
     guard call.state != .finished else { return }
-    if call.state == .running { runningCalls -= 1 }
     call.state = .finished
     call.deadlineTimer?.cancel()
     call.messages = []
@@ -463,7 +472,6 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
         interceptor.callDidEnd(context, error: error, duration: duration)
       }
     }
-    if isDraining, runningCalls == 0 { finishDraining() }
   }
 
   // MARK: Deadlines
@@ -485,68 +493,5 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
       }
     }
     unarmed.removeAll(keepingCapacity: true)
-  }
-
-  /// About once a second: ends what the peer keeps waiting.
-  nonisolated func tick(_ now: ContinuousClock.Instant) {
-    assumeIsolated { $0.checkTime(now) }
-  }
-
-  private func checkTime(_ now: ContinuousClock.Instant) {
-    guard let session else { return }
-    do {
-      let stalled = try session.tick(now, extraWork: handlers)
-      for _ in 0..<stalled { server.streamEnded("slow_read") }
-      if stalled > 0 { transport?.setNeedsFlush() }
-    } catch .timeout(.idle) {
-      report(transport.map { ConnectionEnd(.timeout(.idle), peer: $0.peerAddress) })
-      // A call that is on its way is still taken.
-      return drain()
-    } catch {
-      return end(because: error)
-    }
-    var late: [(ServerCall, ServiceError)] = []
-    session.forEachHandler { handler in
-      guard let call = handler as? ServerCall else { return }
-      if let error = call.lateness(at: now, server.limits.http2.times) {
-        late.append((call, error))
-      }
-    }
-    for (call, error) in late {
-      server.streamEnded("slow_body")
-      fail(call, error)
-      call.wakeReader()
-    }
-  }
-
-  // MARK: Drain
-
-  /// Tells the peer to go elsewhere; running calls go on (RFC 9113 §6.8).
-  func drain() {
-    guard !isDraining else { return }
-    session?.announceShutdown()
-    transport?.setNeedsFlush()
-    _ = loop.schedule(after: Self.drainNotice) { [self] in
-      assumeIsolated { $0.refuseNewCalls() }
-    }
-  }
-
-  /// Time for the first GOAWAY to reach the peer before calls are refused.
-  private static let drainNotice = Duration.milliseconds(100)
-
-  private func refuseNewCalls() {
-    isDraining = true
-    session?.goAway()
-    transport?.setNeedsFlush()
-    if runningCalls == 0 { finishDraining() }
-  }
-
-  private func finishDraining() {
-    transport?.closeAfterFlush()
-  }
-
-  /// Ends the connection and cancels what still runs.
-  func close() {
-    transport?.close()
   }
 }
