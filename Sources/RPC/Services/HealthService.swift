@@ -10,10 +10,26 @@ package enum ServingStatus: Sendable, Hashable {
 ///
 /// The empty name stands for the whole process.
 package final class HealthService: GrpcHealth.HealthHandler {
+  private struct Watcher {
+    let service: String
+    /// What it was told last.
+    var told: ServingStatus?
+    let changes: AsyncStream<ServingStatus?>.Continuation
+  }
+
   private struct State {
     var statuses: [String: ServingStatus]
-    var watchers: [Int: (service: String, AsyncStream<ServingStatus?>.Continuation)] = [:]
+    var isShutDown = false
+    var watchers: [Int: Watcher] = [:]
     var nextWatcher = 0
+
+    /// Tells each watcher whose service has another status than before.
+    mutating func tellWatchers() {
+      for (id, watcher) in watchers where statuses[watcher.service] != watcher.told {
+        watchers[id]?.told = statuses[watcher.service]
+        watcher.changes.yield(statuses[watcher.service])
+      }
+    }
   }
 
   /// Names that `List` answers with at most.
@@ -28,13 +44,33 @@ package final class HealthService: GrpcHealth.HealthHandler {
     state = Mutex(State(statuses: statuses))
   }
 
-  /// Sets every service's status, and tells those who watch.
+  /// Sets every service's status, and tells those who watch; no effect after ``shutDown()``.
   package func setAll(_ status: ServingStatus) {
+    change { statuses in
+      for name in statuses.keys { statuses[name] = status }
+    }
+  }
+
+  /// Sets one service's status, makes the service known, or with nil forgets it; no effect after
+  /// ``shutDown()``.
+  package func set(_ service: String, _ status: ServingStatus?) {
+    change { $0[service] = status }
+  }
+
+  private func change(_ body: (inout [String: ServingStatus]) -> Void) {
     state.withLock { state in
-      for name in state.statuses.keys { state.statuses[name] = status }
-      for (service, continuation) in state.watchers.values {
-        continuation.yield(state.statuses[service])
-      }
+      guard !state.isShutDown else { return }
+      body(&state.statuses)
+      state.tellWatchers()
+    }
+  }
+
+  /// Says for good that nothing is served, and ends every watch: they would hold up a drain.
+  package func shutDown() {
+    setAll(.notServing)
+    state.withLock { state in
+      state.isShutDown = true
+      for watcher in state.watchers.values { watcher.changes.finish() }
     }
   }
 
@@ -60,6 +96,8 @@ package final class HealthService: GrpcHealth.HealthHandler {
   }
 
   /// Sends the status now and at each change; an unknown service may become known later.
+  ///
+  /// A slow reader gets the last of several changes.
   package func watch(
     _ request: GrpcHealth.HealthCheckRequest,
     responses: ResponseWriter<GrpcHealth.HealthCheckResponse>,
@@ -71,12 +109,20 @@ package final class HealthService: GrpcHealth.HealthHandler {
     )
     let id = state.withLock { state in
       defer { state.nextWatcher += 1 }
-      state.watchers[state.nextWatcher] = (request.service, continuation)
-      continuation.yield(state.statuses[request.service])
+      let told = state.statuses[request.service]
+      state.watchers[state.nextWatcher] = Watcher(
+        service: request.service,
+        told: told,
+        changes: continuation
+      )
+      continuation.yield(told)
+      if state.isShutDown { continuation.finish() }
       return state.nextWatcher
     }
     defer { state.withLock { _ = $0.watchers.removeValue(forKey: id) } }
     for await status in changes { try await responses.send(Self.response(status)) }
+    try Task.checkCancellation()
+    throw ServiceError.runtime(.unavailable, "the server is shutting down")
   }
 
   private static func response(_ status: ServingStatus?) -> GrpcHealth.HealthCheckResponse {

@@ -64,7 +64,7 @@ final class RPCServerPart: DrainableServer {
   }
 
   func drain(within limit: Duration) async {
-    health.setAll(.notServing)
+    health.shutDown()
     await server.withLock { $0 }?.drain(timeout: limit)
   }
 }
