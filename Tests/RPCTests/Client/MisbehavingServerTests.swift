@@ -60,6 +60,7 @@ struct MisbehavingServerTests {
       "a message and details that cannot be decoded",
       .notFound
     ),
+    Misdeed("success without a reply", .internalError, .trailersOnly(.ok, [])),
     Misdeed(
       "no trailers at all",
       .unknown,
@@ -256,6 +257,20 @@ struct MisbehavingServerTests {
         break
       }
       await channel.close()
+    }
+  }
+
+  @Test("A status in the middle of a client's stream ends its sending, and is what it gets")
+  func earlyStatus() async throws {
+    let upload = RPCFixture.method("Upload", .clientStreaming)
+    var registry = MethodRegistry()
+    registry.stream(upload) { _, _, _ in throw ServiceError.runtime(.outOfRange, "enough") }
+    try await RPCFixture.run(registry) { fixture in
+      let stream = try await fixture.channel.openStream(upload, options: .timeout(.seconds(20)))
+      let error = await #expect(throws: ServiceError.self) {
+        while true { try await stream.send(framed([UInt8](repeating: 0, count: 10_000))) }
+      }
+      #expect(error?.code == .outOfRange)
     }
   }
 
