@@ -24,7 +24,7 @@ struct AuthConfiguration: ServiceConfiguration {
 
   static let keys = [privateKey, accessSeconds, refreshSeconds, expirationHours]
   static let needs: ServiceNeeds = [.postgres, .redis, .rpcServer]
-  static let peers: [ServiceName] = [.billing]
+  static let peers: [ServiceName] = [.billing, .jobs]
 
   /// PEM of the signing key.
   let privateKeyPEM: String

@@ -9,6 +9,7 @@ extension UserStore {
       "create_session_functions",
       PackageResources._002_create_session_functions_sql
     ),
+    migration(3, "create_erasure", PackageResources._003_create_erasure_sql),
   ]
 
   private static func migration(_ version: Int, _ name: String, _ sql: [UInt8]) -> Migration {

@@ -6,6 +6,7 @@ internal import ServiceKit
 /// Users, passwords and sessions; each RPC is in a file of its own.
 struct AuthService: Auth.AuthServiceHandler {
   let store: UserStore
+  let erasures: ErasureStore
   let passwords: PasswordHasher
   let tokens: TokenIssuer
   let accounts: any AccountSource

@@ -16,8 +16,11 @@ enum AuthSvcMain {
         redis: app.redis,
         tokenLifetime: configuration.accessTokenLifetime
       )
+      let erasures = ErasureStore(users: store, tokenLifetime: configuration.accessTokenLifetime)
+      let billing = Billing.BillingServiceClient(try app.channel(to: .billing))
       let service = AuthService(
         store: store,
+        erasures: erasures,
         passwords: try PasswordHasher(
           maxRunning: ProcessInfo.processInfo.activeProcessorCount
         ),
@@ -26,9 +29,7 @@ enum AuthSvcMain {
           lifetime: configuration.accessTokenLifetime,
           clock: app.clock
         ),
-        accounts: BillingAccounts(
-          client: Billing.BillingServiceClient(try app.channel(to: .billing))
-        ),
+        accounts: BillingAccounts(client: billing),
         revocations: revocations,
         ids: app.ids,
         logger: app.logger
@@ -44,6 +45,15 @@ enum AuthSvcMain {
             tokenLifetime: configuration.accessTokenLifetime
           ),
           TokenSweeper(store: store),
+          ErasureWorker(
+            store: erasures,
+            revocations: revocations,
+            data: RemoteUserData(
+              jobs: Jobs.JobServiceClient(try app.channel(to: .jobs)),
+              billing: billing
+            ),
+            logger: app.logger
+          ),
         ]
       )
     }

@@ -9,6 +9,7 @@ extension BillingStore {
     migration(4, "create_holds", PackageResources._004_create_holds_sql),
     migration(5, "create_ledger_violations", PackageResources._005_create_ledger_violations_sql),
     migration(6, "derive_entitlements", PackageResources._006_derive_entitlements_sql),
+    migration(7, "erase_users", PackageResources._007_erase_users_sql),
   ]
 
   private static func migration(_ version: Int, _ name: String, _ sql: [UInt8]) -> Migration {

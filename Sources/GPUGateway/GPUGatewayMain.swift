@@ -40,7 +40,13 @@ enum GPUGatewayMain {
       logger: app.logger
     )
     var registry = MethodRegistry()
-    GatewayService(runs: runs, providers: providers, logger: app.logger).register(in: &registry)
+    let service = GatewayService(
+      runs: runs,
+      providers: providers,
+      cache: pipeline.cache,
+      logger: app.logger
+    )
+    service.register(in: &registry)
     return ServiceParts(
       registry: registry,
       workers: [executor, CacheCleaner(cache: pipeline.cache)],

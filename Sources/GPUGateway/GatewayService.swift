@@ -7,5 +7,6 @@ internal import OneShotAPI
 struct GatewayService: Gpu.GPUGatewayServiceHandler {
   let runs: RunRegistry
   let providers: ProviderRegistry
+  let cache: ResultCache
   let logger: Logger
 }

@@ -8,6 +8,7 @@ extension JobStore {
     migration(3, "create_idempotency_key", PackageResources._003_create_idempotency_key_sql),
     migration(4, "create_settlement", PackageResources._004_create_settlement_sql),
     migration(5, "create_webhook", PackageResources._005_create_webhook_sql),
+    migration(6, "create_erased_user", PackageResources._006_create_erased_user_sql),
   ]
 
   private static func migration(_ version: Int, _ name: String, _ sql: [UInt8]) -> Migration {

@@ -11,6 +11,7 @@ struct JobService: Sendable {
   let store: JobStore
   let uploads: UploadStore
   let webhooks: WebhookStore
+  let erasures: ErasureStore
   let billing: Billing.BillingServiceClient
   let gateway: Gpu.GPUGatewayServiceClient
   let objects: any ObjectStore

@@ -47,6 +47,7 @@ struct JobSystem: Sendable {
       store: store,
       uploads: UploadStore(database: needs.database),
       webhooks: WebhookStore(database: needs.database),
+      erasures: ErasureStore(database: needs.database),
       billing: billing,
       gateway: gateway,
       objects: needs.objects,

@@ -185,7 +185,7 @@ class Methods(unittest.TestCase):
         return place.upload_id
 
     def test_auth(self):
-        """AuthService: register, login, refresh, me, verify, logout"""
+        """AuthService: register, login, refresh, me, verify, logout, erase"""
         public = self.service("oneshot.auth.v1.AuthService", "edge")
         email, password = f"{uuid.uuid4().hex}@example.com", "correct horse battery"
         registered = public("Register", email=email, password=password)
@@ -207,6 +207,13 @@ class Methods(unittest.TestCase):
         self.assertTrue(public("VerifySession", session_id=session).active)
         self.assertEqual(signed_in("Logout").status, "success")
         self.assertFalse(public("VerifySession", session_id=session).active)
+
+        ctl = self.service("oneshot.auth.v1.AuthService", "ctl")
+        erasure = ctl("EraseUser", user_id=login.user.id)
+        self.assertEqual(ctl("EraseUser", user_id=login.user.id).erasure_id, erasure.erasure_id)
+        with self.assertRaises(grpc.RpcError) as failure:
+            public("Login", email=email, password=password)
+        self.assertEqual(failure.exception.code(), grpc.StatusCode.UNAUTHENTICATED)
         self.assert_all_called("oneshot.auth.v1.AuthService")
 
     def test_auth_errors(self):
@@ -261,11 +268,17 @@ class Methods(unittest.TestCase):
         )
         self.assertTrue(event.webhook_response.processed)
         self.assertEqual(jobs("GetEntitlements", user_id=user).entitlements.plan_code, "pro")
+
+        auth = self.service("oneshot.billing.v1.BillingService", "auth")
+        self.assertTrue(auth("EraseUserData", user_id=user, pseudonym=str(uuid.uuid4())).done)
+        with self.assertRaises(grpc.RpcError) as failure:
+            jobs("GetEntitlements", user_id=user)
+        self.assertEqual(failure.exception.code(), grpc.StatusCode.UNAUTHENTICATED)
         self.assert_all_called("oneshot.billing.v1.BillingService")
 
     def test_jobs(self):
         """JobService and UploadService: presign, create, watch (a stream), get, list, cancel"""
-        _, principal = self.user()
+        user, principal = self.user()
         jobs = self.service("oneshot.jobs.v1.JobService", "edge", principal)
         params = {"input_upload_id": self.upload(principal)}
         created = jobs("CreateJob", job_type="face_restore", params=params)
@@ -284,6 +297,9 @@ class Methods(unittest.TestCase):
             with self.assertRaises(grpc.RpcError) as failure:
                 jobs(method, job_id=created.id)
             self.assertEqual(failure.exception.code(), grpc.StatusCode.NOT_FOUND)
+        auth = self.service("oneshot.jobs.v1.JobService", "auth")
+        # The address of the upload works for an hour yet.
+        self.assertFalse(auth("EraseUserData", user_id=user).done)
         self.assert_all_called("oneshot.jobs.v1.JobService", "oneshot.jobs.v1.UploadService")
 
     def test_gpu(self):
@@ -320,4 +336,5 @@ class Methods(unittest.TestCase):
         self.assertEqual([event.WhichOneof("event") for event in attached], ["succeeded"])
         outcome = gpu("CancelRun", run_id=run, job_id=job).outcome
         self.assertEqual(outcome, 3)
+        self.assertTrue(gpu("EraseUserData", user_id=user).done)
         self.assert_all_called("oneshot.gpu.v1.GPUGatewayService")

@@ -47,6 +47,12 @@ enum AuthFailure {
     message: "Please sign in."
   )
 
+  static let unknownUser = ServiceError(
+    code: .notFound,
+    reason: "NOT_FOUND",
+    message: "There is no such user."
+  )
+
   static func weakPassword(_ weakness: PasswordRule.Weakness) -> ServiceError {
     ServiceError(
       code: .invalidArgument,

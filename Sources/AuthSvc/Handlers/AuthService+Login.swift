@@ -25,7 +25,9 @@ extension AuthService {
 
     let session = SessionID(ids.next())
     let token = RefreshToken()
-    try await store.open(session, of: user.id, token: token, origin: origin(context))
+    guard try await store.open(session, of: user.id, token: token, origin: origin(context)) else {
+      throw AuthFailure.invalidCredentials
+    }
     async let account = account(of: user.id, context)
     let accessToken = try await tokens.issue(to: user.id, session: session, role: user.role)
     return Auth.LoginResponse(

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Postgres
+internal import RPC
 internal import ServiceKit
 
 /// A session that stands.
@@ -11,13 +12,24 @@ struct ActiveSession: Sendable, Hashable {
 
 extension UserStore {
   /// Opens a session with its first refresh token.
+  ///
+  /// - Returns: False when the user was erased a moment ago.
   func open(
     _ session: SessionID,
     of user: UserID,
     token: RefreshToken,
     origin: SessionOrigin
-  ) async throws {
-    _ = try await query(openingStatement(session, of: user, token: token, origin: origin))
+  ) async throws -> Bool {
+    do {
+      _ = try await database.query(
+        openingStatement(session, of: user, token: token, origin: origin)
+      )
+      return true
+    } catch {
+      // The session refers to an account that is gone.
+      if error.sqlState == "23503" { return false }
+      throw ServiceError(error)
+    }
   }
 
   func openingStatement(

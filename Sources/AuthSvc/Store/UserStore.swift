@@ -37,6 +37,15 @@ struct UserStore: Sendable {
     }
   }
 
+  /// Runs statements as one transaction; failures become the service's own error.
+  func batch(_ queries: [PostgresQuery]) async throws(ServiceError) -> [PostgresRows] {
+    do {
+      return try await database.batch(queries)
+    } catch {
+      throw ServiceError(error)
+    }
+  }
+
   /// Whether an account with this address exists.
   func isTaken(_ address: EmailAddress) async throws -> Bool {
     let rows = try await query(

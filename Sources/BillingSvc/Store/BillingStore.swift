@@ -38,7 +38,7 @@ struct BillingStore: Sendable {
     do {
       return try await database.query(query)
     } catch {
-      throw ServiceError(error)
+      throw Self.serviceError(error)
     }
   }
 
@@ -47,7 +47,7 @@ struct BillingStore: Sendable {
     do {
       return try await database.batch(queries)
     } catch {
-      throw ServiceError(error)
+      throw Self.serviceError(error)
     }
   }
 }

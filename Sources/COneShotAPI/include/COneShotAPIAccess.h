@@ -46,6 +46,12 @@ static inline const void *oneshot_auth_v1_VerifySessionRequest_descriptor(void) 
 static inline const void *oneshot_auth_v1_VerifySessionResponse_descriptor(void) {
   return &oneshot__auth__v1__verify_session_response__descriptor;
 }
+static inline const void *oneshot_auth_v1_EraseUserRequest_descriptor(void) {
+  return &oneshot__auth__v1__erase_user_request__descriptor;
+}
+static inline const void *oneshot_auth_v1_EraseUserResponse_descriptor(void) {
+  return &oneshot__auth__v1__erase_user_response__descriptor;
+}
 static inline const void *oneshot_billing_v1_GetCreditsRequest_descriptor(void) {
   return &oneshot__billing__v1__get_credits_request__descriptor;
 }
@@ -118,6 +124,12 @@ static inline const void *oneshot_billing_v1_GetUsageRequest_descriptor(void) {
 static inline const void *oneshot_billing_v1_GetUsageResponse_descriptor(void) {
   return &oneshot__billing__v1__get_usage_response__descriptor;
 }
+static inline const void *oneshot_billing_v1_EraseUserDataRequest_descriptor(void) {
+  return &oneshot__billing__v1__erase_user_data_request__descriptor;
+}
+static inline const void *oneshot_billing_v1_EraseUserDataResponse_descriptor(void) {
+  return &oneshot__billing__v1__erase_user_data_response__descriptor;
+}
 static inline const void *oneshot_gpu_v1_RunJobRequest_descriptor(void) {
   return &oneshot__gpu__v1__run_job_request__descriptor;
 }
@@ -174,6 +186,12 @@ static inline const void *oneshot_gpu_v1_ListProvidersResponse_descriptor(void) 
 }
 static inline const void *oneshot_gpu_v1_Provider_descriptor(void) {
   return &oneshot__gpu__v1__provider__descriptor;
+}
+static inline const void *oneshot_gpu_v1_EraseUserDataRequest_descriptor(void) {
+  return &oneshot__gpu__v1__erase_user_data_request__descriptor;
+}
+static inline const void *oneshot_gpu_v1_EraseUserDataResponse_descriptor(void) {
+  return &oneshot__gpu__v1__erase_user_data_response__descriptor;
 }
 static inline const void *oneshot_jobs_v1_CreateJobRequest_descriptor(void) {
   return &oneshot__jobs__v1__create_job_request__descriptor;
@@ -252,6 +270,12 @@ static inline const void *oneshot_jobs_v1_GetWebhookSecretRequest_descriptor(voi
 }
 static inline const void *oneshot_jobs_v1_GetWebhookSecretResponse_descriptor(void) {
   return &oneshot__jobs__v1__get_webhook_secret_response__descriptor;
+}
+static inline const void *oneshot_jobs_v1_EraseUserDataRequest_descriptor(void) {
+  return &oneshot__jobs__v1__erase_user_data_request__descriptor;
+}
+static inline const void *oneshot_jobs_v1_EraseUserDataResponse_descriptor(void) {
+  return &oneshot__jobs__v1__erase_user_data_response__descriptor;
 }
 static inline const void *oneshot_jobs_v1_PresignUploadRequest_descriptor(void) {
   return &oneshot__jobs__v1__presign_upload_request__descriptor;

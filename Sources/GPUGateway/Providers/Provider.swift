@@ -69,6 +69,13 @@ struct RunFailure: Error, Sendable, CustomStringConvertible {
 
   var description: String { "\(reason): \(message)" + (cause.map { " (\($0))" } ?? "") }
 
+  /// Nobody wants the result any more.
+  static let cancelled = RunFailure(
+    reason: "CANCELLED",
+    message: "The job was cancelled.",
+    isRetryable: false
+  )
+
   /// A provider's own trouble.
   static func provider(_ cause: String) -> RunFailure {
     RunFailure(

@@ -25,16 +25,32 @@ struct ResultCache: Sendable {
   }
 
   /// Remembers a result; a newer one of the same content takes its place.
-  func store(_ result: Gpu.RunSucceeded, user: UUID, hash: [UInt8]) async throws {
-    _ = try await database.query(
+  ///
+  /// - Returns: False when the user was erased: nothing may be kept of the result.
+  func store(_ result: Gpu.RunSucceeded, user: UUID, hash: [UInt8]) async throws -> Bool {
+    let rows = try await database.query(
       """
       INSERT INTO result_cache (user_id, content_hash, provider, result, created_at, used_at)
-      VALUES (\(user), \(hash), \(result.provider), \(result.encoded()), now(), now())
+      SELECT \(user)::uuid, \(hash)::bytea, \(result.provider)::text, \(result.encoded())::bytea,
+             now(), now()
+      WHERE NOT EXISTS (SELECT FROM erased_user WHERE user_id = \(user)::uuid)
       ON CONFLICT (user_id, content_hash) DO UPDATE
         SET provider = excluded.provider, result = excluded.result, created_at = now(),
             used_at = now()
       """
     )
+    return rows.affectedCount > 0
+  }
+
+  /// Forgets a user's results, and takes none from now on.
+  func erase(user: UUID) async throws(PostgresError) {
+    _ = try await database.batch([
+      """
+      INSERT INTO erased_user (user_id, erased_at) VALUES (\(user), now())
+      ON CONFLICT (user_id) DO NOTHING
+      """,
+      "DELETE FROM result_cache WHERE user_id = \(user)",
+    ])
   }
 
   /// Forgets a result whose artifacts are gone.

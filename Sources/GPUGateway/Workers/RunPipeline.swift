@@ -60,7 +60,10 @@ struct RunPipeline: Sendable {
       $0.provider = provider
       $0.contentHash = hash
     }
-    await remember(result, user: user, hash: hash)
+    guard await remember(result, user: user, hash: hash) else {
+      for artifact in artifacts { try await objects.delete(artifact.objectKey) }
+      throw RunFailure.cancelled
+    }
     run.succeeded(result)
   }
 
@@ -171,11 +174,13 @@ struct RunPipeline: Sendable {
     }
   }
 
-  private func remember(_ result: Gpu.RunSucceeded, user: UUID, hash: [UInt8]) async {
+  /// False when the user was erased while the run went on.
+  private func remember(_ result: Gpu.RunSucceeded, user: UUID, hash: [UInt8]) async -> Bool {
     do {
-      try await cache.store(result, user: user, hash: hash)
+      return try await cache.store(result, user: user, hash: hash)
     } catch {
       logger.warning("result cache not written", metadata: ["error": "\(error)"])
+      return true
     }
   }
 }

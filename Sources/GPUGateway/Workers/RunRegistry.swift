@@ -1,3 +1,4 @@
+internal import Foundation
 internal import OneShotAPI
 internal import RPC
 internal import Synchronization
@@ -54,6 +55,15 @@ final class RunRegistry: Sendable {
 
   /// The run called `id`, if it is remembered.
   func run(_ id: String) -> Run? { state.withLock { $0.runs[id] } }
+
+  /// Runs of a user that have not ended.
+  func active(of user: UUID) -> [Run] {
+    state.withLock { state in
+      state.runs.values.filter {
+        $0.endedAt == nil && UUID(uuidString: $0.request.userId) == user
+      }
+    }
+  }
 
   /// Runs that have not ended.
   var activeCount: Int { state.withLock { $0.active } }

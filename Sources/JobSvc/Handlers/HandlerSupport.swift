@@ -25,6 +25,15 @@ extension ServiceError {
     ServiceError(code: .notFound, reason: "NOT_FOUND", message: "Job not found")
   }
 
+  /// The user's account is gone; only their access token is still there, for minutes.
+  static var userErased: ServiceError {
+    ServiceError(
+      code: .unauthenticated,
+      reason: "INVALID_TOKEN",
+      message: "The token is not valid. Please sign in again."
+    )
+  }
+
   /// Something that we need is away for a moment.
   static func unavailable(cause: (any Error)? = nil) -> ServiceError {
     ServiceError(

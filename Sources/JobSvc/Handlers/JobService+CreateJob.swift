@@ -24,6 +24,7 @@ extension JobService {
       switch try await store.insert(newJob(job, user, wanted, context)) {
       case .keyReused: throw ServiceError.idempotencyKeyReused
       case .inProgress: throw ServiceError.idempotencyInProgress
+      case .userErased: throw ServiceError.userErased
       case .answered(let response):
         let answer = try Jobs.CreateJobResponse(decoding: response)
         context.setHeader("idempotent-replayed", "true")
@@ -135,7 +136,7 @@ extension JobService {
     guard error.reason != error.code.name else { return false }
     return switch error.code {
     case .invalidArgument, .failedPrecondition, .resourceExhausted, .permissionDenied, .notFound,
-      .outOfRange:
+      .outOfRange, .unauthenticated:
       true
     default: false
     }

@@ -25,7 +25,7 @@ extension UploadService {
           lifetime: settings.lifetime
         )
       )
-      try await store.insert(
+      let isTaken = try await store.insert(
         UploadStore.NewUpload(
           id: id,
           user: user,
@@ -36,6 +36,7 @@ extension UploadService {
           lifetime: settings.lifetime
         )
       )
+      guard isTaken else { throw ServiceError.userErased }
       return .with {
         $0.uploadId = id.description
         $0.uploadUrl = url

@@ -20,6 +20,8 @@ extension JobStore {
   enum Insertion: Sendable {
     /// The job is stored as admitting.
     case stored(createdAt: Date)
+    /// The user was erased.
+    case userErased
     /// The key was used for the same request, which is answered already.
     case answered(response: [UInt8])
     /// The key was used for the same request, which still runs.
@@ -48,13 +50,14 @@ extension JobStore {
       guard fingerprint == idempotency.fingerprint else { return .keyReused }
       return response.map(Insertion.answered) ?? .inProgress
     }
-    return .inProgress
+    let erased = try await database.query(
+      "SELECT 1 FROM erased_user WHERE user_id = \(job.user.uuid)"
+    )
+    return erased.isEmpty ? .inProgress : .userErased
   }
 
   private func stored(_ rows: PostgresRows) throws -> Insertion {
-    guard let row = rows.first else {
-      throw UnexpectedRow(description: "an insertion returned no row")
-    }
+    guard let row = rows.first else { return .userErased }
     return .stored(createdAt: try row.decode(at: 0, as: Date.self))
   }
 
@@ -68,7 +71,9 @@ extension JobStore {
       query = """
         WITH key AS (
           INSERT INTO idempotency_key AS k (user_id, key, fingerprint, job_id, created_at)
-          VALUES (\(job.user.uuid), \(key.key), \(key.fingerprint), \(job.id.uuid), now())
+          SELECT \(job.user.uuid)::uuid, \(key.key)::text, \(key.fingerprint)::bytea,
+                 \(job.id.uuid)::uuid, now()
+          WHERE NOT EXISTS (SELECT FROM erased_user WHERE user_id = \(job.user.uuid)::uuid)
           ON CONFLICT (user_id, key) DO UPDATE
             SET fingerprint = excluded.fingerprint, job_id = excluded.job_id, response = NULL,
                 created_at = now()
@@ -100,7 +105,10 @@ extension JobStore {
     query.append(unescaped: "::text, ")
     query.bind(job.webhookURL)
     query.append(unescaped: "::text, ")
-    query.append(unescaped: "now()\(source) RETURNING created_at")
+    query.append(unescaped: "now()\(source)")
+    query.append(unescaped: " WHERE NOT EXISTS (SELECT FROM erased_user WHERE user_id = ")
+    query.bind(job.user.uuid)
+    query.append(unescaped: ") RETURNING created_at")
     return query
   }
 

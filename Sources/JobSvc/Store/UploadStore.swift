@@ -18,16 +18,21 @@ struct UploadStore: Sendable {
   }
 
   /// Stores a promise.
-  func insert(_ upload: NewUpload) async throws {
-    _ = try await database.query(
+  ///
+  /// - Returns: False when the user was erased.
+  func insert(_ upload: NewUpload) async throws -> Bool {
+    let rows = try await database.query(
       """
       INSERT INTO upload (id, user_id, object_key, filename, content_type, declared_size,
                           created_at, expires_at)
-      VALUES (\(upload.id.uuid), \(upload.user.uuid), \(upload.objectKey), \(upload.filename),
-              \(upload.contentType), \(upload.declaredSize), now(),
-              now() + make_interval(secs => \(JobStore.seconds(upload.lifetime))))
+      SELECT \(upload.id.uuid)::uuid, \(upload.user.uuid)::uuid, \(upload.objectKey)::text,
+             \(upload.filename)::text, \(upload.contentType)::text,
+             \(upload.declaredSize)::bigint, now(),
+             now() + make_interval(secs => \(JobStore.seconds(upload.lifetime)))
+      WHERE NOT EXISTS (SELECT FROM erased_user WHERE user_id = \(upload.user.uuid))
       """
     )
+    return rows.affectedCount > 0
   }
 
   /// Keys of those uploads that are `user`'s.

@@ -5,6 +5,55 @@ package import Protobuf
 
 extension Auth {
 
+  /// The order in which services forget a user.
+  package enum ErasureStep: ProtobufEnum {
+    /// `ERASURE_STEP_UNSPECIFIED`, 0.
+    case unspecified
+    /// The account is gone; the edges are being told of its sessions.
+    case sessions
+    /// Jobs, uploads, results and their pictures.
+    case jobs
+    /// The ledger's entries go over to a pseudonym.
+    case billing
+    /// `ERASURE_STEP_DONE`, 4.
+    case done
+    /// A number that this version of the schema does not know.
+    case unrecognized(Int32)
+
+    package init(rawValue: Int32) {
+      switch rawValue {
+      case 0: self = .unspecified
+      case 1: self = .sessions
+      case 2: self = .jobs
+      case 3: self = .billing
+      case 4: self = .done
+      default: self = .unrecognized(rawValue)
+      }
+    }
+
+    package var rawValue: Int32 {
+      switch self {
+      case .unspecified: 0
+      case .sessions: 1
+      case .jobs: 2
+      case .billing: 3
+      case .done: 4
+      case .unrecognized(let number): number
+      }
+    }
+
+    package static let info: EnumInfo = EnumInfo(
+      "oneshot.auth.v1.ErasureStep",
+      [
+        EnumInfo.Value(0, "ERASURE_STEP_UNSPECIFIED", "unspecified"),
+        EnumInfo.Value(1, "ERASURE_STEP_SESSIONS", "sessions"),
+        EnumInfo.Value(2, "ERASURE_STEP_JOBS", "jobs"),
+        EnumInfo.Value(3, "ERASURE_STEP_BILLING", "billing"),
+        EnumInfo.Value(4, "ERASURE_STEP_DONE", "done"),
+      ]
+    )
+  }
+
   /// The message `oneshot.auth.v1.RegisterRequest`.
   package struct RegisterRequest: ProtobufMessage {
     /// E-mail address, at most 254 bytes; compared without regard to case.
@@ -314,6 +363,52 @@ extension Auth {
       self.userId = userId
       self.role = role
       self.expiresAt = expiresAt
+    }
+  }
+
+  /// The message `oneshot.auth.v1.EraseUserRequest`.
+  package struct EraseUserRequest: ProtobufMessage {
+    /// `user_id`
+    package var userId: String = ""
+    package var unknownFields = UnknownFields()
+
+    /// A message with every field at its default.
+    package init() {}
+
+    /// A message with these fields; the others keep their defaults.
+    package init(
+      userId: String = ""
+    ) {
+      self.userId = userId
+    }
+  }
+
+  /// The message `oneshot.auth.v1.EraseUserResponse`.
+  package struct EraseUserResponse: ProtobufMessage {
+    /// Names the erasure, the same for every repeat: the proof that it took place.
+    package var erasureId: String = ""
+    /// What comes next.
+    package var step: Auth.ErasureStep = .unspecified
+    /// `requested_at`
+    package var requestedAt: GoogleProtobuf.Timestamp?
+    /// Present once nothing of the user is left.
+    package var completedAt: GoogleProtobuf.Timestamp?
+    package var unknownFields = UnknownFields()
+
+    /// A message with every field at its default.
+    package init() {}
+
+    /// A message with these fields; the others keep their defaults.
+    package init(
+      erasureId: String = "",
+      step: Auth.ErasureStep = .unspecified,
+      requestedAt: GoogleProtobuf.Timestamp? = nil,
+      completedAt: GoogleProtobuf.Timestamp? = nil
+    ) {
+      self.erasureId = erasureId
+      self.step = step
+      self.requestedAt = requestedAt
+      self.completedAt = completedAt
     }
   }
 }
@@ -1089,6 +1184,128 @@ extension Auth.VerifySessionResponse {
     if self.active {
       w.bool(self.active)
       w.tag(8)
+    }
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
+  }
+}
+
+extension Auth.EraseUserRequest {
+  package static let fullName = "oneshot.auth.v1.EraseUserRequest"
+
+  package static let info: MessageInfo = MessageInfo(
+    "oneshot.auth.v1.EraseUserRequest",
+    descriptor: oneshot_auth_v1_EraseUserRequest_descriptor(),
+    fields: [
+      FieldInfo(1, "user_id", json: "userId", .string),
+    ]
+  )
+
+  package init(cMessage raw: UnsafeRawPointer) {
+    let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__EraseUserRequest.self)
+    self.userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
+    self.unknownFields = UnknownFields(of: raw)
+  }
+
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.userId.isEmpty {
+      w.string(self.userId)
+      w.tag(10)
+    }
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
+  }
+}
+
+extension Auth.EraseUserResponse {
+  package static let fullName = "oneshot.auth.v1.EraseUserResponse"
+
+  package static let info: MessageInfo = MessageInfo(
+    "oneshot.auth.v1.EraseUserResponse",
+    descriptor: oneshot_auth_v1_EraseUserResponse_descriptor(),
+    fields: [
+      FieldInfo(1, "erasure_id", json: "erasureId", .string),
+      FieldInfo(2, "step", json: "step", .enumeration, to: .enumeration { Auth.ErasureStep.info }),
+      FieldInfo(3, "requested_at", json: "requestedAt", .message, .explicit, to: .message { GoogleProtobuf.Timestamp.info }),
+      FieldInfo(4, "completed_at", json: "completedAt", .message, .explicit, to: .message { GoogleProtobuf.Timestamp.info }),
+    ]
+  )
+
+  package init(cMessage raw: UnsafeRawPointer) {
+    let c = raw.assumingMemoryBound(to: Oneshot__Auth__V1__EraseUserResponse.self)
+    self.erasureId = decodedString(c.pointee.erasure_id.data, c.pointee.erasure_id.len)
+    self.step = Auth.ErasureStep(rawValue: c.pointee.step)
+    if let member = c.pointee.requested_at {
+      self.requestedAt = GoogleProtobuf.Timestamp(cMessage: member)
+    }
+    if let member = c.pointee.completed_at {
+      self.completedAt = GoogleProtobuf.Timestamp(cMessage: member)
+    }
+    self.unknownFields = UnknownFields(of: raw)
+  }
+
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if let member = self.completedAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(34)
+    }
+    if let member = self.requestedAt {
+      let mark = w.count
+      member.write(to: &w)
+      w.length(since: mark)
+      w.tag(26)
+    }
+    if self.step.rawValue != 0 {
+      w.int32(self.step.rawValue)
+      w.tag(16)
+    }
+    if !self.erasureId.isEmpty {
+      w.string(self.erasureId)
+      w.tag(10)
     }
   }
 

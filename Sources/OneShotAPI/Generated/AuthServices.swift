@@ -78,8 +78,20 @@ extension Auth {
       responseType: "oneshot.auth.v1.VerifySessionResponse"
     )
 
+    package static let eraseUser = MethodDescriptor(
+      service: "oneshot.auth.v1.AuthService",
+      method: "EraseUser",
+      kind: .unary,
+      allowedCallers: ["ctl"],
+      noSideEffects: false,
+      retry: .idempotent,
+      defaultTimeoutMilliseconds: 5000,
+      requestType: "oneshot.auth.v1.EraseUserRequest",
+      responseType: "oneshot.auth.v1.EraseUserResponse"
+    )
+
     /// All of them, as declared.
-    package static let all: [MethodDescriptor] = [register, login, refresh, logout, getMe, verifySession]
+    package static let all: [MethodDescriptor] = [register, login, refresh, logout, getMe, verifySession, eraseUser]
   }
 
   /// Users, passwords and sessions.
@@ -120,6 +132,13 @@ extension Auth {
       _ request: Auth.VerifySessionRequest,
       context: ServerContext
     ) async throws -> Auth.VerifySessionResponse
+
+    /// Erases a user everywhere (GDPR, article 17). Once asked for it goes on by itself until nothing is
+    /// left; a repeat answers how far it is.
+    func eraseUser(
+      _ request: Auth.EraseUserRequest,
+      context: ServerContext
+    ) async throws -> Auth.EraseUserResponse
   }
 
   /// Calls `oneshot.auth.v1.AuthService`.
@@ -188,6 +207,17 @@ extension Auth {
       let reply = try await channel.unary(Auth.AuthServiceMethods.verifySession, frame, options: options)
       return try Auth.VerifySessionResponse(decodingCall: reply)
     }
+
+    /// Erases a user everywhere (GDPR, article 17). Once asked for it goes on by itself until nothing is
+    /// left; a repeat answers how far it is.
+    package func eraseUser(
+      _ request: Auth.EraseUserRequest,
+      options: CallOptions = CallOptions()
+    ) async throws -> Auth.EraseUserResponse {
+      let frame = request.encoded(reserving: RPCFraming.prefixLength)
+      let reply = try await channel.unary(Auth.AuthServiceMethods.eraseUser, frame, options: options)
+      return try Auth.EraseUserResponse(decodingCall: reply)
+    }
   }
 }
 
@@ -223,6 +253,11 @@ extension Auth.AuthServiceHandler {
     registry.unary(Auth.AuthServiceMethods.verifySession) { message, context in
       let request = try Auth.VerifySessionRequest(decodingCall: message)
       return try await self.verifySession(request, context: context)
+        .encoded(reserving: RPCFraming.prefixLength)
+    }
+    registry.unary(Auth.AuthServiceMethods.eraseUser) { message, context in
+      let request = try Auth.EraseUserRequest(decodingCall: message)
+      return try await self.eraseUser(request, context: context)
         .encoded(reserving: RPCFraming.prefixLength)
     }
   }

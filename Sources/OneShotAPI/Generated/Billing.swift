@@ -796,6 +796,44 @@ extension Billing {
       self.resetsAt = resetsAt
     }
   }
+
+  /// The message `oneshot.billing.v1.EraseUserDataRequest`.
+  package struct EraseUserDataRequest: ProtobufMessage {
+    /// `user_id`
+    package var userId: String = ""
+    /// A UUID that stands for the user from now on.
+    package var pseudonym: String = ""
+    package var unknownFields = UnknownFields()
+
+    /// A message with every field at its default.
+    package init() {}
+
+    /// A message with these fields; the others keep their defaults.
+    package init(
+      userId: String = "",
+      pseudonym: String = ""
+    ) {
+      self.userId = userId
+      self.pseudonym = pseudonym
+    }
+  }
+
+  /// The message `oneshot.billing.v1.EraseUserDataResponse`.
+  package struct EraseUserDataResponse: ProtobufMessage {
+    /// False while a job of the user's is not settled: call again after a moment.
+    package var done: Bool = false
+    package var unknownFields = UnknownFields()
+
+    /// A message with every field at its default.
+    package init() {}
+
+    /// A message with these fields; the others keep their defaults.
+    package init(
+      done: Bool = false
+    ) {
+      self.done = done
+    }
+  }
 }
 
 extension Billing.GetCreditsRequest {
@@ -2358,6 +2396,108 @@ extension Billing.GetUsageResponse {
     if !self.planCode.isEmpty {
       w.string(self.planCode)
       w.tag(10)
+    }
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
+  }
+}
+
+extension Billing.EraseUserDataRequest {
+  package static let fullName = "oneshot.billing.v1.EraseUserDataRequest"
+
+  package static let info: MessageInfo = MessageInfo(
+    "oneshot.billing.v1.EraseUserDataRequest",
+    descriptor: oneshot_billing_v1_EraseUserDataRequest_descriptor(),
+    fields: [
+      FieldInfo(1, "user_id", json: "userId", .string),
+      FieldInfo(2, "pseudonym", json: "pseudonym", .string),
+    ]
+  )
+
+  package init(cMessage raw: UnsafeRawPointer) {
+    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__EraseUserDataRequest.self)
+    self.userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
+    self.pseudonym = decodedString(c.pointee.pseudonym.data, c.pointee.pseudonym.len)
+    self.unknownFields = UnknownFields(of: raw)
+  }
+
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.pseudonym.isEmpty {
+      w.string(self.pseudonym)
+      w.tag(18)
+    }
+    if !self.userId.isEmpty {
+      w.string(self.userId)
+      w.tag(10)
+    }
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
+  }
+}
+
+extension Billing.EraseUserDataResponse {
+  package static let fullName = "oneshot.billing.v1.EraseUserDataResponse"
+
+  package static let info: MessageInfo = MessageInfo(
+    "oneshot.billing.v1.EraseUserDataResponse",
+    descriptor: oneshot_billing_v1_EraseUserDataResponse_descriptor(),
+    fields: [
+      FieldInfo(1, "done", json: "done", .bool),
+    ]
+  )
+
+  package init(cMessage raw: UnsafeRawPointer) {
+    let c = raw.assumingMemoryBound(to: Oneshot__Billing__V1__EraseUserDataResponse.self)
+    self.done = c.pointee.done != 0
+    self.unknownFields = UnknownFields(of: raw)
+  }
+
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.done {
+      w.bool(self.done)
+      w.tag(8)
     }
   }
 

@@ -114,8 +114,20 @@ extension Billing {
       responseType: "oneshot.billing.v1.GetUsageResponse"
     )
 
+    package static let eraseUserData = MethodDescriptor(
+      service: "oneshot.billing.v1.BillingService",
+      method: "EraseUserData",
+      kind: .unary,
+      allowedCallers: ["auth"],
+      noSideEffects: false,
+      retry: .idempotent,
+      defaultTimeoutMilliseconds: 20000,
+      requestType: "oneshot.billing.v1.EraseUserDataRequest",
+      responseType: "oneshot.billing.v1.EraseUserDataResponse"
+    )
+
     /// All of them, as declared.
-    package static let all: [MethodDescriptor] = [getCredits, listPlans, mockEvent, holdCredits, captureHold, releaseHold, grantCredits, getEntitlements, getUsage]
+    package static let all: [MethodDescriptor] = [getCredits, listPlans, mockEvent, holdCredits, captureHold, releaseHold, grantCredits, getEntitlements, getUsage, eraseUserData]
   }
 
   /// Plans, subscriptions and the ledger of credits.
@@ -176,6 +188,13 @@ extension Billing {
       _ request: Billing.GetUsageRequest,
       context: ServerContext
     ) async throws -> Billing.GetUsageResponse
+
+    /// Ends a user's subscriptions and separates the ledger from the person: entries stay, under a
+    /// pseudonym. Repeated until it answers that it is done, with the same pseudonym.
+    func eraseUserData(
+      _ request: Billing.EraseUserDataRequest,
+      context: ServerContext
+    ) async throws -> Billing.EraseUserDataResponse
   }
 
   /// Calls `oneshot.billing.v1.BillingService`.
@@ -276,6 +295,17 @@ extension Billing {
       let reply = try await channel.unary(Billing.BillingServiceMethods.getUsage, frame, options: options)
       return try Billing.GetUsageResponse(decodingCall: reply)
     }
+
+    /// Ends a user's subscriptions and separates the ledger from the person: entries stay, under a
+    /// pseudonym. Repeated until it answers that it is done, with the same pseudonym.
+    package func eraseUserData(
+      _ request: Billing.EraseUserDataRequest,
+      options: CallOptions = CallOptions()
+    ) async throws -> Billing.EraseUserDataResponse {
+      let frame = request.encoded(reserving: RPCFraming.prefixLength)
+      let reply = try await channel.unary(Billing.BillingServiceMethods.eraseUserData, frame, options: options)
+      return try Billing.EraseUserDataResponse(decodingCall: reply)
+    }
   }
 }
 
@@ -326,6 +356,11 @@ extension Billing.BillingServiceHandler {
     registry.unary(Billing.BillingServiceMethods.getUsage) { message, context in
       let request = try Billing.GetUsageRequest(decodingCall: message)
       return try await self.getUsage(request, context: context)
+        .encoded(reserving: RPCFraming.prefixLength)
+    }
+    registry.unary(Billing.BillingServiceMethods.eraseUserData) { message, context in
+      let request = try Billing.EraseUserDataRequest(decodingCall: message)
+      return try await self.eraseUserData(request, context: context)
         .encoded(reserving: RPCFraming.prefixLength)
     }
   }

@@ -655,6 +655,40 @@ extension Gpu {
       self.checkDurationMs = checkDurationMs
     }
   }
+
+  /// The message `oneshot.gpu.v1.EraseUserDataRequest`.
+  package struct EraseUserDataRequest: ProtobufMessage {
+    /// `user_id`
+    package var userId: String = ""
+    package var unknownFields = UnknownFields()
+
+    /// A message with every field at its default.
+    package init() {}
+
+    /// A message with these fields; the others keep their defaults.
+    package init(
+      userId: String = ""
+    ) {
+      self.userId = userId
+    }
+  }
+
+  /// The message `oneshot.gpu.v1.EraseUserDataResponse`.
+  package struct EraseUserDataResponse: ProtobufMessage {
+    /// False while a run of the user's has not ended: call again after a moment.
+    package var done: Bool = false
+    package var unknownFields = UnknownFields()
+
+    /// A message with every field at its default.
+    package init() {}
+
+    /// A message with these fields; the others keep their defaults.
+    package init(
+      done: Bool = false
+    ) {
+      self.done = done
+    }
+  }
 }
 
 extension Gpu.RunJobRequest {
@@ -1936,6 +1970,102 @@ extension Gpu.Provider {
     if !self.name.isEmpty {
       w.string(self.name)
       w.tag(10)
+    }
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
+  }
+}
+
+extension Gpu.EraseUserDataRequest {
+  package static let fullName = "oneshot.gpu.v1.EraseUserDataRequest"
+
+  package static let info: MessageInfo = MessageInfo(
+    "oneshot.gpu.v1.EraseUserDataRequest",
+    descriptor: oneshot_gpu_v1_EraseUserDataRequest_descriptor(),
+    fields: [
+      FieldInfo(1, "user_id", json: "userId", .string),
+    ]
+  )
+
+  package init(cMessage raw: UnsafeRawPointer) {
+    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__EraseUserDataRequest.self)
+    self.userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
+    self.unknownFields = UnknownFields(of: raw)
+  }
+
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.userId.isEmpty {
+      w.string(self.userId)
+      w.tag(10)
+    }
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
+  }
+}
+
+extension Gpu.EraseUserDataResponse {
+  package static let fullName = "oneshot.gpu.v1.EraseUserDataResponse"
+
+  package static let info: MessageInfo = MessageInfo(
+    "oneshot.gpu.v1.EraseUserDataResponse",
+    descriptor: oneshot_gpu_v1_EraseUserDataResponse_descriptor(),
+    fields: [
+      FieldInfo(1, "done", json: "done", .bool),
+    ]
+  )
+
+  package init(cMessage raw: UnsafeRawPointer) {
+    let c = raw.assumingMemoryBound(to: Oneshot__Gpu__V1__EraseUserDataResponse.self)
+    self.done = c.pointee.done != 0
+    self.unknownFields = UnknownFields(of: raw)
+  }
+
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.done {
+      w.bool(self.done)
+      w.tag(8)
     }
   }
 

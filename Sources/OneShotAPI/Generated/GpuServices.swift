@@ -54,8 +54,20 @@ extension Gpu {
       responseType: "oneshot.gpu.v1.ListProvidersResponse"
     )
 
+    package static let eraseUserData = MethodDescriptor(
+      service: "oneshot.gpu.v1.GPUGatewayService",
+      method: "EraseUserData",
+      kind: .unary,
+      allowedCallers: ["jobs"],
+      noSideEffects: false,
+      retry: .idempotent,
+      defaultTimeoutMilliseconds: 5000,
+      requestType: "oneshot.gpu.v1.EraseUserDataRequest",
+      responseType: "oneshot.gpu.v1.EraseUserDataResponse"
+    )
+
     /// All of them, as declared.
-    package static let all: [MethodDescriptor] = [runJob, attachJob, cancelRun, listProviders]
+    package static let all: [MethodDescriptor] = [runJob, attachJob, cancelRun, listProviders, eraseUserData]
   }
 
   /// Runs jobs on GPU providers.
@@ -86,6 +98,12 @@ extension Gpu {
       _ request: Gpu.ListProvidersRequest,
       context: ServerContext
     ) async throws -> Gpu.ListProvidersResponse
+
+    /// Stops a user's runs and forgets their results. Repeated until it answers that it is done.
+    func eraseUserData(
+      _ request: Gpu.EraseUserDataRequest,
+      context: ServerContext
+    ) async throws -> Gpu.EraseUserDataResponse
   }
 
   /// Calls `oneshot.gpu.v1.GPUGatewayService`.
@@ -136,6 +154,16 @@ extension Gpu {
       let reply = try await channel.unary(Gpu.GPUGatewayServiceMethods.listProviders, frame, options: options)
       return try Gpu.ListProvidersResponse(decodingCall: reply)
     }
+
+    /// Stops a user's runs and forgets their results. Repeated until it answers that it is done.
+    package func eraseUserData(
+      _ request: Gpu.EraseUserDataRequest,
+      options: CallOptions = CallOptions()
+    ) async throws -> Gpu.EraseUserDataResponse {
+      let frame = request.encoded(reserving: RPCFraming.prefixLength)
+      let reply = try await channel.unary(Gpu.GPUGatewayServiceMethods.eraseUserData, frame, options: options)
+      return try Gpu.EraseUserDataResponse(decodingCall: reply)
+    }
   }
 }
 
@@ -163,6 +191,11 @@ extension Gpu.GPUGatewayServiceHandler {
     registry.unary(Gpu.GPUGatewayServiceMethods.listProviders) { message, context in
       let request = try Gpu.ListProvidersRequest(decodingCall: message)
       return try await self.listProviders(request, context: context)
+        .encoded(reserving: RPCFraming.prefixLength)
+    }
+    registry.unary(Gpu.GPUGatewayServiceMethods.eraseUserData) { message, context in
+      let request = try Gpu.EraseUserDataRequest(decodingCall: message)
+      return try await self.eraseUserData(request, context: context)
         .encoded(reserving: RPCFraming.prefixLength)
     }
   }

@@ -882,6 +882,40 @@ extension Jobs {
       self.key = key
     }
   }
+
+  /// The message `oneshot.jobs.v1.EraseUserDataRequest`.
+  package struct EraseUserDataRequest: ProtobufMessage {
+    /// `user_id`
+    package var userId: String = ""
+    package var unknownFields = UnknownFields()
+
+    /// A message with every field at its default.
+    package init() {}
+
+    /// A message with these fields; the others keep their defaults.
+    package init(
+      userId: String = ""
+    ) {
+      self.userId = userId
+    }
+  }
+
+  /// The message `oneshot.jobs.v1.EraseUserDataResponse`.
+  package struct EraseUserDataResponse: ProtobufMessage {
+    /// False while something of the user's is left: call again after a moment.
+    package var done: Bool = false
+    package var unknownFields = UnknownFields()
+
+    /// A message with every field at its default.
+    package init() {}
+
+    /// A message with these fields; the others keep their defaults.
+    package init(
+      done: Bool = false
+    ) {
+      self.done = done
+    }
+  }
 }
 
 extension Jobs.CreateJobRequest {
@@ -2786,6 +2820,102 @@ extension Jobs.GetWebhookSecretResponse {
     if !self.key.isEmpty {
       w.string(self.key)
       w.tag(10)
+    }
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
+  }
+}
+
+extension Jobs.EraseUserDataRequest {
+  package static let fullName = "oneshot.jobs.v1.EraseUserDataRequest"
+
+  package static let info: MessageInfo = MessageInfo(
+    "oneshot.jobs.v1.EraseUserDataRequest",
+    descriptor: oneshot_jobs_v1_EraseUserDataRequest_descriptor(),
+    fields: [
+      FieldInfo(1, "user_id", json: "userId", .string),
+    ]
+  )
+
+  package init(cMessage raw: UnsafeRawPointer) {
+    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__EraseUserDataRequest.self)
+    self.userId = decodedString(c.pointee.user_id.data, c.pointee.user_id.len)
+    self.unknownFields = UnknownFields(of: raw)
+  }
+
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if !self.userId.isEmpty {
+      w.string(self.userId)
+      w.tag(10)
+    }
+  }
+
+  package init(decoding bytes: UnsafeRawBufferPointer) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+    let unpacked = try UnpackedMessage(Self.info, bytes)
+    self.init(cMessage: unpacked.cMessage)
+  }
+
+  package func encoded(reserving prefix: Int) -> [UInt8] {
+    var w = WireWriter()
+    self.write(to: &w)
+    return w.bytes(reserving: prefix)
+  }
+
+  package func encode(appendingTo output: inout [UInt8]) {
+    var w = WireWriter()
+    self.write(to: &w)
+    w.append(to: &output)
+  }
+}
+
+extension Jobs.EraseUserDataResponse {
+  package static let fullName = "oneshot.jobs.v1.EraseUserDataResponse"
+
+  package static let info: MessageInfo = MessageInfo(
+    "oneshot.jobs.v1.EraseUserDataResponse",
+    descriptor: oneshot_jobs_v1_EraseUserDataResponse_descriptor(),
+    fields: [
+      FieldInfo(1, "done", json: "done", .bool),
+    ]
+  )
+
+  package init(cMessage raw: UnsafeRawPointer) {
+    let c = raw.assumingMemoryBound(to: Oneshot__Jobs__V1__EraseUserDataResponse.self)
+    self.done = c.pointee.done != 0
+    self.unknownFields = UnknownFields(of: raw)
+  }
+
+  package func write(to w: inout WireWriter) {
+    w.unknown(self.unknownFields)
+    if self.done {
+      w.bool(self.done)
+      w.tag(8)
     }
   }
 

@@ -114,8 +114,20 @@ extension Jobs {
       responseType: "oneshot.jobs.v1.GetWebhookSecretResponse"
     )
 
+    package static let eraseUserData = MethodDescriptor(
+      service: "oneshot.jobs.v1.JobService",
+      method: "EraseUserData",
+      kind: .unary,
+      allowedCallers: ["auth"],
+      noSideEffects: false,
+      retry: .idempotent,
+      defaultTimeoutMilliseconds: 20000,
+      requestType: "oneshot.jobs.v1.EraseUserDataRequest",
+      responseType: "oneshot.jobs.v1.EraseUserDataResponse"
+    )
+
     /// All of them, as declared.
-    package static let all: [MethodDescriptor] = [createJob, getLimits, getJob, listJobs, cancelJob, watchJob, getWebhook, replayWebhook, getWebhookSecret]
+    package static let all: [MethodDescriptor] = [createJob, getLimits, getJob, listJobs, cancelJob, watchJob, getWebhook, replayWebhook, getWebhookSecret, eraseUserData]
   }
 
   /// Jobs: one picture operation each, from its admission to its artifacts.
@@ -174,6 +186,13 @@ extension Jobs {
       _ request: Jobs.GetWebhookSecretRequest,
       context: ServerContext
     ) async throws -> Jobs.GetWebhookSecretResponse
+
+    /// Cancels a user's jobs and removes them with uploads, results, notices and all pictures. Repeated
+    /// until it answers that it is done.
+    func eraseUserData(
+      _ request: Jobs.EraseUserDataRequest,
+      context: ServerContext
+    ) async throws -> Jobs.EraseUserDataResponse
   }
 
   /// Calls `oneshot.jobs.v1.JobService`.
@@ -272,6 +291,17 @@ extension Jobs {
       let reply = try await channel.unary(Jobs.JobServiceMethods.getWebhookSecret, frame, options: options)
       return try Jobs.GetWebhookSecretResponse(decodingCall: reply)
     }
+
+    /// Cancels a user's jobs and removes them with uploads, results, notices and all pictures. Repeated
+    /// until it answers that it is done.
+    package func eraseUserData(
+      _ request: Jobs.EraseUserDataRequest,
+      options: CallOptions = CallOptions()
+    ) async throws -> Jobs.EraseUserDataResponse {
+      let frame = request.encoded(reserving: RPCFraming.prefixLength)
+      let reply = try await channel.unary(Jobs.JobServiceMethods.eraseUserData, frame, options: options)
+      return try Jobs.EraseUserDataResponse(decodingCall: reply)
+    }
   }
 }
 
@@ -323,6 +353,11 @@ extension Jobs.JobServiceHandler {
     registry.unary(Jobs.JobServiceMethods.getWebhookSecret) { message, context in
       let request = try Jobs.GetWebhookSecretRequest(decodingCall: message)
       return try await self.getWebhookSecret(request, context: context)
+        .encoded(reserving: RPCFraming.prefixLength)
+    }
+    registry.unary(Jobs.JobServiceMethods.eraseUserData) { message, context in
+      let request = try Jobs.EraseUserDataRequest(decodingCall: message)
+      return try await self.eraseUserData(request, context: context)
         .encoded(reserving: RPCFraming.prefixLength)
     }
   }

@@ -49,12 +49,26 @@ package enum OneShotAPIFiles {
       dependencies: ["google/api/annotations.proto", "google/protobuf/timestamp.proto", "oneshot/options/v1/options.proto"],
       symbols: [
         "oneshot.auth.v1.AuthService",
+        "oneshot.auth.v1.AuthService.EraseUser",
         "oneshot.auth.v1.AuthService.GetMe",
         "oneshot.auth.v1.AuthService.Login",
         "oneshot.auth.v1.AuthService.Logout",
         "oneshot.auth.v1.AuthService.Refresh",
         "oneshot.auth.v1.AuthService.Register",
         "oneshot.auth.v1.AuthService.VerifySession",
+        "oneshot.auth.v1.ERASURE_STEP_BILLING",
+        "oneshot.auth.v1.ERASURE_STEP_DONE",
+        "oneshot.auth.v1.ERASURE_STEP_JOBS",
+        "oneshot.auth.v1.ERASURE_STEP_SESSIONS",
+        "oneshot.auth.v1.ERASURE_STEP_UNSPECIFIED",
+        "oneshot.auth.v1.EraseUserRequest",
+        "oneshot.auth.v1.EraseUserRequest.user_id",
+        "oneshot.auth.v1.EraseUserResponse",
+        "oneshot.auth.v1.EraseUserResponse.completed_at",
+        "oneshot.auth.v1.EraseUserResponse.erasure_id",
+        "oneshot.auth.v1.EraseUserResponse.requested_at",
+        "oneshot.auth.v1.EraseUserResponse.step",
+        "oneshot.auth.v1.ErasureStep",
         "oneshot.auth.v1.GetMeRequest",
         "oneshot.auth.v1.GetMeResponse",
         "oneshot.auth.v1.GetMeResponse._credits",
@@ -114,7 +128,7 @@ package enum OneShotAPIFiles {
         "oneshot.auth.v1.VerifySessionResponse.user_id",
       ],
       data: COneShotAPI_oneshot_auth_v1_auth_proto(),
-      count: 2776
+      count: 3295
     ),
     FileDescriptorBytes(
       name: "oneshot/billing/v1/billing.proto",
@@ -122,6 +136,7 @@ package enum OneShotAPIFiles {
       symbols: [
         "oneshot.billing.v1.BillingService",
         "oneshot.billing.v1.BillingService.CaptureHold",
+        "oneshot.billing.v1.BillingService.EraseUserData",
         "oneshot.billing.v1.BillingService.GetCredits",
         "oneshot.billing.v1.BillingService.GetEntitlements",
         "oneshot.billing.v1.BillingService.GetUsage",
@@ -153,6 +168,11 @@ package enum OneShotAPIFiles {
         "oneshot.billing.v1.Entitlements.priority",
         "oneshot.billing.v1.Entitlements.subscription_status",
         "oneshot.billing.v1.Entitlements.watermark",
+        "oneshot.billing.v1.EraseUserDataRequest",
+        "oneshot.billing.v1.EraseUserDataRequest.pseudonym",
+        "oneshot.billing.v1.EraseUserDataRequest.user_id",
+        "oneshot.billing.v1.EraseUserDataResponse",
+        "oneshot.billing.v1.EraseUserDataResponse.done",
         "oneshot.billing.v1.GRANT_KIND_BONUS",
         "oneshot.billing.v1.GRANT_KIND_PURCHASE",
         "oneshot.billing.v1.GRANT_KIND_REFUND",
@@ -262,7 +282,7 @@ package enum OneShotAPIFiles {
         "oneshot.billing.v1.WebhookReceipt.status",
       ],
       data: COneShotAPI_oneshot_billing_v1_billing_proto(),
-      count: 5505
+      count: 5749
     ),
     FileDescriptorBytes(
       name: "oneshot/gpu/v1/gpu.proto",
@@ -283,6 +303,10 @@ package enum OneShotAPIFiles {
         "oneshot.gpu.v1.CancelRunRequest.run_id",
         "oneshot.gpu.v1.CancelRunResponse",
         "oneshot.gpu.v1.CancelRunResponse.outcome",
+        "oneshot.gpu.v1.EraseUserDataRequest",
+        "oneshot.gpu.v1.EraseUserDataRequest.user_id",
+        "oneshot.gpu.v1.EraseUserDataResponse",
+        "oneshot.gpu.v1.EraseUserDataResponse.done",
         "oneshot.gpu.v1.FaceRestoreSpec",
         "oneshot.gpu.v1.FaceRestoreSpec.denoise",
         "oneshot.gpu.v1.FaceRestoreSpec.enhance",
@@ -300,6 +324,7 @@ package enum OneShotAPIFiles {
         "oneshot.gpu.v1.GPUGatewayService",
         "oneshot.gpu.v1.GPUGatewayService.AttachJob",
         "oneshot.gpu.v1.GPUGatewayService.CancelRun",
+        "oneshot.gpu.v1.GPUGatewayService.EraseUserData",
         "oneshot.gpu.v1.GPUGatewayService.ListProviders",
         "oneshot.gpu.v1.GPUGatewayService.RunJob",
         "oneshot.gpu.v1.ImageSource",
@@ -385,7 +410,7 @@ package enum OneShotAPIFiles {
         "oneshot.gpu.v1.UpscaleSpec.tile",
       ],
       data: COneShotAPI_oneshot_gpu_v1_gpu_proto(),
-      count: 3899
+      count: 4104
     ),
     FileDescriptorBytes(
       name: "oneshot/jobs/v1/jobs.proto",
@@ -420,6 +445,10 @@ package enum OneShotAPIFiles {
         "oneshot.jobs.v1.CreateJobResponse.job_id",
         "oneshot.jobs.v1.CreateJobResponse.job_type",
         "oneshot.jobs.v1.CreateJobResponse.status",
+        "oneshot.jobs.v1.EraseUserDataRequest",
+        "oneshot.jobs.v1.EraseUserDataRequest.user_id",
+        "oneshot.jobs.v1.EraseUserDataResponse",
+        "oneshot.jobs.v1.EraseUserDataResponse.done",
         "oneshot.jobs.v1.GetJobRequest",
         "oneshot.jobs.v1.GetJobRequest.job_id",
         "oneshot.jobs.v1.GetJobResponse",
@@ -535,6 +564,7 @@ package enum OneShotAPIFiles {
         "oneshot.jobs.v1.JobService",
         "oneshot.jobs.v1.JobService.CancelJob",
         "oneshot.jobs.v1.JobService.CreateJob",
+        "oneshot.jobs.v1.JobService.EraseUserData",
         "oneshot.jobs.v1.JobService.GetJob",
         "oneshot.jobs.v1.JobService.GetLimits",
         "oneshot.jobs.v1.JobService.GetWebhook",
@@ -595,7 +625,7 @@ package enum OneShotAPIFiles {
         "oneshot.jobs.v1.WebhookState",
       ],
       data: COneShotAPI_oneshot_jobs_v1_jobs_proto(),
-      count: 7622
+      count: 7830
     ),
     FileDescriptorBytes(
       name: "oneshot/jobs/v1/uploads.proto",

@@ -60,12 +60,14 @@ struct AuthFixture {
     let key = P256.Signing.PrivateKey()
     let accounts = FakeAccounts()
     let revocations = FakeRevocations()
+    let store = UserStore(
+      database: database,
+      lifetimes: UserStore.Lifetimes(),
+      clock: clock
+    )
     let service = AuthService(
-      store: UserStore(
-        database: database,
-        lifetimes: UserStore.Lifetimes(),
-        clock: clock
-      ),
+      store: store,
+      erasures: ErasureStore(users: store, tokenLifetime: .seconds(600)),
       passwords: try PasswordHasher(cost: 4, maxRunning: 2),
       tokens: try await TokenIssuer(
         privateKeyPEM: key.pemRepresentation,

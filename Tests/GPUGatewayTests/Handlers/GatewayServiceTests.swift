@@ -55,6 +55,49 @@ import Testing
     }
   }
 
+  /// Erases the fixture's user; whether no run of theirs goes on.
+  private func erase(_ gateway: GatewayFixture) async throws -> Bool {
+    try await gateway.client.eraseUserData(
+      .with { $0.userId = gateway.user.uuidString.lowercased() },
+      options: .timeout(.seconds(5))
+    ).done
+  }
+
+  @Test("An erasure stops the user's runs and forgets their results")
+  func erasure() async throws {
+    let provider = ScriptedProvider("only")
+    try await GatewayFixture.run(providers: [provider]) { gateway in
+      let bytes = SimulatedPicture.png(side: 80, seed: 9)
+      let known = try await gateway.result(
+        gateway.request(.objectKey(try await gateway.upload(bytes)))
+      )
+      #expect(known?.cacheHit == false)
+      provider.play(.hang)
+      let other = SimulatedPicture.png(side: 80, seed: 10)
+      let request = gateway.request(.objectKey(try await gateway.upload(other)))
+      var failure: Gpu.RunFailed?
+      for try await event in try await gateway.client.runJob(
+        request,
+        options: .timeout(.seconds(20))
+      ) {
+        if case .progress(let step) = event.event, step.stage == .running {
+          _ = try await erase(gateway)
+        }
+        if case .failed(let end) = event.event { failure = end }
+      }
+      #expect(failure?.reason == "CANCELLED")
+      #expect(try await erase(gateway))
+      // What was known is not answered again: the provider is asked, and its result is not kept.
+      provider.play(.succeed)
+      let late = gateway.request(.objectKey(try await gateway.upload(bytes)))
+      let refused = try await gateway.failure(late)
+      #expect((refused?.reason, refused?.retryable) == ("CANCELLED", false))
+      #expect(provider.calls.all.count == 3)
+      let key = (late.policy?.artifactPrefix ?? "") + "result.png"
+      #expect(try await gateway.objects.head(key) == nil)
+    }
+  }
+
   @Test("A second call with the same name attaches to the same run")
   func attach() async throws {
     try await GatewayFixture.run { gateway in

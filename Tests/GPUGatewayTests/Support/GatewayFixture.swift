@@ -111,7 +111,13 @@ struct GatewayFixture: Sendable {
         logger: logger
       )
       var methods = MethodRegistry()
-      GatewayService(runs: runs, providers: registry, logger: logger).register(in: &methods)
+      let service = GatewayService(
+        runs: runs,
+        providers: registry,
+        cache: pipeline.cache,
+        logger: logger
+      )
+      service.register(in: &methods)
       let server = try await RPCServer.start(
         RPCServer.Configuration(endpoint: try Endpoint("127.0.0.1:0"), tls: nil),
         registry: methods,

@@ -109,5 +109,10 @@ final class FakeBilling: Billing.BillingServiceHandler {
     context: ServerContext
   ) async throws -> Billing.GetEntitlementsResponse { throw Self.unexpected }
 
+  func eraseUserData(
+    _ request: Billing.EraseUserDataRequest,
+    context: ServerContext
+  ) async throws -> Billing.EraseUserDataResponse { throw Self.unexpected }
+
   private static var unexpected: ServiceError { .runtime(.unimplemented, "not asked by JobSvc") }
 }

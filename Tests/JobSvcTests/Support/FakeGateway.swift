@@ -119,4 +119,18 @@ final class FakeGateway: Gpu.GPUGatewayServiceHandler {
     _ request: Gpu.ListProvidersRequest,
     context: ServerContext
   ) async throws -> Gpu.ListProvidersResponse { Gpu.ListProvidersResponse() }
+
+  func eraseUserData(
+    _ request: Gpu.EraseUserDataRequest,
+    context: ServerContext
+  ) async throws -> Gpu.EraseUserDataResponse {
+    let hanging = state.withLock { state in
+      let runs = state.runs.filter { $0.userId == request.userId }.map(\.runId)
+      state.cancelled.formUnion(runs)
+      return runs.compactMap { state.hanging.removeValue(forKey: $0) }
+    }
+    for run in hanging { run.finish() }
+    // Those that were stopped just now have not ended yet.
+    return .with { $0.done = hanging.isEmpty }
+  }
 }

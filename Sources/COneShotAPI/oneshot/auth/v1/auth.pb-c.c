@@ -592,6 +592,96 @@ void   oneshot__auth__v1__verify_session_response__free_unpacked
   assert(message->base.descriptor == &oneshot__auth__v1__verify_session_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   oneshot__auth__v1__erase_user_request__init
+                     (Oneshot__Auth__V1__EraseUserRequest         *message)
+{
+  static const Oneshot__Auth__V1__EraseUserRequest init_value = ONESHOT__AUTH__V1__ERASE_USER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t oneshot__auth__v1__erase_user_request__get_packed_size
+                     (const Oneshot__Auth__V1__EraseUserRequest *message)
+{
+  assert(message->base.descriptor == &oneshot__auth__v1__erase_user_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t oneshot__auth__v1__erase_user_request__pack
+                     (const Oneshot__Auth__V1__EraseUserRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &oneshot__auth__v1__erase_user_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t oneshot__auth__v1__erase_user_request__pack_to_buffer
+                     (const Oneshot__Auth__V1__EraseUserRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &oneshot__auth__v1__erase_user_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Oneshot__Auth__V1__EraseUserRequest *
+       oneshot__auth__v1__erase_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Oneshot__Auth__V1__EraseUserRequest *)
+     protobuf_c_message_unpack (&oneshot__auth__v1__erase_user_request__descriptor,
+                                allocator, len, data);
+}
+void   oneshot__auth__v1__erase_user_request__free_unpacked
+                     (Oneshot__Auth__V1__EraseUserRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &oneshot__auth__v1__erase_user_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   oneshot__auth__v1__erase_user_response__init
+                     (Oneshot__Auth__V1__EraseUserResponse         *message)
+{
+  static const Oneshot__Auth__V1__EraseUserResponse init_value = ONESHOT__AUTH__V1__ERASE_USER_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t oneshot__auth__v1__erase_user_response__get_packed_size
+                     (const Oneshot__Auth__V1__EraseUserResponse *message)
+{
+  assert(message->base.descriptor == &oneshot__auth__v1__erase_user_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t oneshot__auth__v1__erase_user_response__pack
+                     (const Oneshot__Auth__V1__EraseUserResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &oneshot__auth__v1__erase_user_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t oneshot__auth__v1__erase_user_response__pack_to_buffer
+                     (const Oneshot__Auth__V1__EraseUserResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &oneshot__auth__v1__erase_user_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Oneshot__Auth__V1__EraseUserResponse *
+       oneshot__auth__v1__erase_user_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Oneshot__Auth__V1__EraseUserResponse *)
+     protobuf_c_message_unpack (&oneshot__auth__v1__erase_user_response__descriptor,
+                                allocator, len, data);
+}
+void   oneshot__auth__v1__erase_user_response__free_unpacked
+                     (Oneshot__Auth__V1__EraseUserResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &oneshot__auth__v1__erase_user_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor oneshot__auth__v1__register_request__field_descriptors[4] =
 {
   {
@@ -1389,5 +1479,120 @@ const ProtobufCMessageDescriptor oneshot__auth__v1__verify_session_response__des
   oneshot__auth__v1__verify_session_response__field_indices_by_name,
   1,  oneshot__auth__v1__verify_session_response__number_ranges,
   (ProtobufCMessageInit) oneshot__auth__v1__verify_session_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor oneshot__auth__v1__erase_user_request__field_descriptors[1] =
+{
+  {
+    "user_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Auth__V1__EraseUserRequest, user_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned oneshot__auth__v1__erase_user_request__field_indices_by_name[] = {
+  0,   /* field[0] = user_id */
+};
+static const ProtobufCIntRange oneshot__auth__v1__erase_user_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor oneshot__auth__v1__erase_user_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "oneshot.auth.v1.EraseUserRequest",
+  "EraseUserRequest",
+  "Oneshot__Auth__V1__EraseUserRequest",
+  "oneshot.auth.v1",
+  sizeof(Oneshot__Auth__V1__EraseUserRequest),
+  1,
+  oneshot__auth__v1__erase_user_request__field_descriptors,
+  oneshot__auth__v1__erase_user_request__field_indices_by_name,
+  1,  oneshot__auth__v1__erase_user_request__number_ranges,
+  (ProtobufCMessageInit) oneshot__auth__v1__erase_user_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor oneshot__auth__v1__erase_user_response__field_descriptors[4] =
+{
+  {
+    "erasure_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Auth__V1__EraseUserResponse, erasure_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "step",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Auth__V1__EraseUserResponse, step),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "requested_at",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Auth__V1__EraseUserResponse, requested_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "completed_at",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Auth__V1__EraseUserResponse, completed_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned oneshot__auth__v1__erase_user_response__field_indices_by_name[] = {
+  3,   /* field[3] = completed_at */
+  0,   /* field[0] = erasure_id */
+  2,   /* field[2] = requested_at */
+  1,   /* field[1] = step */
+};
+static const ProtobufCIntRange oneshot__auth__v1__erase_user_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor oneshot__auth__v1__erase_user_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "oneshot.auth.v1.EraseUserResponse",
+  "EraseUserResponse",
+  "Oneshot__Auth__V1__EraseUserResponse",
+  "oneshot.auth.v1",
+  sizeof(Oneshot__Auth__V1__EraseUserResponse),
+  4,
+  oneshot__auth__v1__erase_user_response__field_descriptors,
+  oneshot__auth__v1__erase_user_response__field_indices_by_name,
+  1,  oneshot__auth__v1__erase_user_response__number_ranges,
+  (ProtobufCMessageInit) oneshot__auth__v1__erase_user_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

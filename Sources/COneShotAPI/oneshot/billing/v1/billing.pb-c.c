@@ -1087,6 +1087,96 @@ void   oneshot__billing__v1__get_usage_response__free_unpacked
   assert(message->base.descriptor == &oneshot__billing__v1__get_usage_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   oneshot__billing__v1__erase_user_data_request__init
+                     (Oneshot__Billing__V1__EraseUserDataRequest         *message)
+{
+  static const Oneshot__Billing__V1__EraseUserDataRequest init_value = ONESHOT__BILLING__V1__ERASE_USER_DATA_REQUEST__INIT;
+  *message = init_value;
+}
+size_t oneshot__billing__v1__erase_user_data_request__get_packed_size
+                     (const Oneshot__Billing__V1__EraseUserDataRequest *message)
+{
+  assert(message->base.descriptor == &oneshot__billing__v1__erase_user_data_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t oneshot__billing__v1__erase_user_data_request__pack
+                     (const Oneshot__Billing__V1__EraseUserDataRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &oneshot__billing__v1__erase_user_data_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t oneshot__billing__v1__erase_user_data_request__pack_to_buffer
+                     (const Oneshot__Billing__V1__EraseUserDataRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &oneshot__billing__v1__erase_user_data_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Oneshot__Billing__V1__EraseUserDataRequest *
+       oneshot__billing__v1__erase_user_data_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Oneshot__Billing__V1__EraseUserDataRequest *)
+     protobuf_c_message_unpack (&oneshot__billing__v1__erase_user_data_request__descriptor,
+                                allocator, len, data);
+}
+void   oneshot__billing__v1__erase_user_data_request__free_unpacked
+                     (Oneshot__Billing__V1__EraseUserDataRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &oneshot__billing__v1__erase_user_data_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   oneshot__billing__v1__erase_user_data_response__init
+                     (Oneshot__Billing__V1__EraseUserDataResponse         *message)
+{
+  static const Oneshot__Billing__V1__EraseUserDataResponse init_value = ONESHOT__BILLING__V1__ERASE_USER_DATA_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t oneshot__billing__v1__erase_user_data_response__get_packed_size
+                     (const Oneshot__Billing__V1__EraseUserDataResponse *message)
+{
+  assert(message->base.descriptor == &oneshot__billing__v1__erase_user_data_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t oneshot__billing__v1__erase_user_data_response__pack
+                     (const Oneshot__Billing__V1__EraseUserDataResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &oneshot__billing__v1__erase_user_data_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t oneshot__billing__v1__erase_user_data_response__pack_to_buffer
+                     (const Oneshot__Billing__V1__EraseUserDataResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &oneshot__billing__v1__erase_user_data_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Oneshot__Billing__V1__EraseUserDataResponse *
+       oneshot__billing__v1__erase_user_data_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Oneshot__Billing__V1__EraseUserDataResponse *)
+     protobuf_c_message_unpack (&oneshot__billing__v1__erase_user_data_response__descriptor,
+                                allocator, len, data);
+}
+void   oneshot__billing__v1__erase_user_data_response__free_unpacked
+                     (Oneshot__Billing__V1__EraseUserDataResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &oneshot__billing__v1__erase_user_data_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 #define oneshot__billing__v1__get_credits_request__field_descriptors NULL
 #define oneshot__billing__v1__get_credits_request__field_indices_by_name NULL
 #define oneshot__billing__v1__get_credits_request__number_ranges NULL
@@ -2802,5 +2892,94 @@ const ProtobufCMessageDescriptor oneshot__billing__v1__get_usage_response__descr
   oneshot__billing__v1__get_usage_response__field_indices_by_name,
   1,  oneshot__billing__v1__get_usage_response__number_ranges,
   (ProtobufCMessageInit) oneshot__billing__v1__get_usage_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor oneshot__billing__v1__erase_user_data_request__field_descriptors[2] =
+{
+  {
+    "user_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Billing__V1__EraseUserDataRequest, user_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pseudonym",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Billing__V1__EraseUserDataRequest, pseudonym),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned oneshot__billing__v1__erase_user_data_request__field_indices_by_name[] = {
+  1,   /* field[1] = pseudonym */
+  0,   /* field[0] = user_id */
+};
+static const ProtobufCIntRange oneshot__billing__v1__erase_user_data_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor oneshot__billing__v1__erase_user_data_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "oneshot.billing.v1.EraseUserDataRequest",
+  "EraseUserDataRequest",
+  "Oneshot__Billing__V1__EraseUserDataRequest",
+  "oneshot.billing.v1",
+  sizeof(Oneshot__Billing__V1__EraseUserDataRequest),
+  2,
+  oneshot__billing__v1__erase_user_data_request__field_descriptors,
+  oneshot__billing__v1__erase_user_data_request__field_indices_by_name,
+  1,  oneshot__billing__v1__erase_user_data_request__number_ranges,
+  (ProtobufCMessageInit) oneshot__billing__v1__erase_user_data_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor oneshot__billing__v1__erase_user_data_response__field_descriptors[1] =
+{
+  {
+    "done",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Billing__V1__EraseUserDataResponse, done),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned oneshot__billing__v1__erase_user_data_response__field_indices_by_name[] = {
+  0,   /* field[0] = done */
+};
+static const ProtobufCIntRange oneshot__billing__v1__erase_user_data_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor oneshot__billing__v1__erase_user_data_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "oneshot.billing.v1.EraseUserDataResponse",
+  "EraseUserDataResponse",
+  "Oneshot__Billing__V1__EraseUserDataResponse",
+  "oneshot.billing.v1",
+  sizeof(Oneshot__Billing__V1__EraseUserDataResponse),
+  1,
+  oneshot__billing__v1__erase_user_data_response__field_descriptors,
+  oneshot__billing__v1__erase_user_data_response__field_indices_by_name,
+  1,  oneshot__billing__v1__erase_user_data_response__number_ranges,
+  (ProtobufCMessageInit) oneshot__billing__v1__erase_user_data_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -1177,6 +1177,96 @@ void   oneshot__jobs__v1__get_webhook_secret_response__free_unpacked
   assert(message->base.descriptor == &oneshot__jobs__v1__get_webhook_secret_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   oneshot__jobs__v1__erase_user_data_request__init
+                     (Oneshot__Jobs__V1__EraseUserDataRequest         *message)
+{
+  static const Oneshot__Jobs__V1__EraseUserDataRequest init_value = ONESHOT__JOBS__V1__ERASE_USER_DATA_REQUEST__INIT;
+  *message = init_value;
+}
+size_t oneshot__jobs__v1__erase_user_data_request__get_packed_size
+                     (const Oneshot__Jobs__V1__EraseUserDataRequest *message)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__erase_user_data_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t oneshot__jobs__v1__erase_user_data_request__pack
+                     (const Oneshot__Jobs__V1__EraseUserDataRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__erase_user_data_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t oneshot__jobs__v1__erase_user_data_request__pack_to_buffer
+                     (const Oneshot__Jobs__V1__EraseUserDataRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__erase_user_data_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Oneshot__Jobs__V1__EraseUserDataRequest *
+       oneshot__jobs__v1__erase_user_data_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Oneshot__Jobs__V1__EraseUserDataRequest *)
+     protobuf_c_message_unpack (&oneshot__jobs__v1__erase_user_data_request__descriptor,
+                                allocator, len, data);
+}
+void   oneshot__jobs__v1__erase_user_data_request__free_unpacked
+                     (Oneshot__Jobs__V1__EraseUserDataRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &oneshot__jobs__v1__erase_user_data_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   oneshot__jobs__v1__erase_user_data_response__init
+                     (Oneshot__Jobs__V1__EraseUserDataResponse         *message)
+{
+  static const Oneshot__Jobs__V1__EraseUserDataResponse init_value = ONESHOT__JOBS__V1__ERASE_USER_DATA_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t oneshot__jobs__v1__erase_user_data_response__get_packed_size
+                     (const Oneshot__Jobs__V1__EraseUserDataResponse *message)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__erase_user_data_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t oneshot__jobs__v1__erase_user_data_response__pack
+                     (const Oneshot__Jobs__V1__EraseUserDataResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__erase_user_data_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t oneshot__jobs__v1__erase_user_data_response__pack_to_buffer
+                     (const Oneshot__Jobs__V1__EraseUserDataResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &oneshot__jobs__v1__erase_user_data_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Oneshot__Jobs__V1__EraseUserDataResponse *
+       oneshot__jobs__v1__erase_user_data_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Oneshot__Jobs__V1__EraseUserDataResponse *)
+     protobuf_c_message_unpack (&oneshot__jobs__v1__erase_user_data_response__descriptor,
+                                allocator, len, data);
+}
+void   oneshot__jobs__v1__erase_user_data_response__free_unpacked
+                     (Oneshot__Jobs__V1__EraseUserDataResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &oneshot__jobs__v1__erase_user_data_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor oneshot__jobs__v1__create_job_request__field_descriptors[5] =
 {
   {
@@ -3267,5 +3357,81 @@ const ProtobufCMessageDescriptor oneshot__jobs__v1__get_webhook_secret_response_
   oneshot__jobs__v1__get_webhook_secret_response__field_indices_by_name,
   1,  oneshot__jobs__v1__get_webhook_secret_response__number_ranges,
   (ProtobufCMessageInit) oneshot__jobs__v1__get_webhook_secret_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor oneshot__jobs__v1__erase_user_data_request__field_descriptors[1] =
+{
+  {
+    "user_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Jobs__V1__EraseUserDataRequest, user_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned oneshot__jobs__v1__erase_user_data_request__field_indices_by_name[] = {
+  0,   /* field[0] = user_id */
+};
+static const ProtobufCIntRange oneshot__jobs__v1__erase_user_data_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor oneshot__jobs__v1__erase_user_data_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "oneshot.jobs.v1.EraseUserDataRequest",
+  "EraseUserDataRequest",
+  "Oneshot__Jobs__V1__EraseUserDataRequest",
+  "oneshot.jobs.v1",
+  sizeof(Oneshot__Jobs__V1__EraseUserDataRequest),
+  1,
+  oneshot__jobs__v1__erase_user_data_request__field_descriptors,
+  oneshot__jobs__v1__erase_user_data_request__field_indices_by_name,
+  1,  oneshot__jobs__v1__erase_user_data_request__number_ranges,
+  (ProtobufCMessageInit) oneshot__jobs__v1__erase_user_data_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor oneshot__jobs__v1__erase_user_data_response__field_descriptors[1] =
+{
+  {
+    "done",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Oneshot__Jobs__V1__EraseUserDataResponse, done),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned oneshot__jobs__v1__erase_user_data_response__field_indices_by_name[] = {
+  0,   /* field[0] = done */
+};
+static const ProtobufCIntRange oneshot__jobs__v1__erase_user_data_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor oneshot__jobs__v1__erase_user_data_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "oneshot.jobs.v1.EraseUserDataResponse",
+  "EraseUserDataResponse",
+  "Oneshot__Jobs__V1__EraseUserDataResponse",
+  "oneshot.jobs.v1",
+  sizeof(Oneshot__Jobs__V1__EraseUserDataResponse),
+  1,
+  oneshot__jobs__v1__erase_user_data_response__field_descriptors,
+  oneshot__jobs__v1__erase_user_data_response__field_indices_by_name,
+  1,  oneshot__jobs__v1__erase_user_data_response__number_ranges,
+  (ProtobufCMessageInit) oneshot__jobs__v1__erase_user_data_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -29,6 +29,8 @@ typedef struct Oneshot__Auth__V1__GetMeResponse Oneshot__Auth__V1__GetMeResponse
 typedef struct Oneshot__Auth__V1__SessionUser Oneshot__Auth__V1__SessionUser;
 typedef struct Oneshot__Auth__V1__VerifySessionRequest Oneshot__Auth__V1__VerifySessionRequest;
 typedef struct Oneshot__Auth__V1__VerifySessionResponse Oneshot__Auth__V1__VerifySessionResponse;
+typedef struct Oneshot__Auth__V1__EraseUserRequest Oneshot__Auth__V1__EraseUserRequest;
+typedef struct Oneshot__Auth__V1__EraseUserResponse Oneshot__Auth__V1__EraseUserResponse;
 
 
 /* --- enums --- */
@@ -251,6 +253,29 @@ struct  Oneshot__Auth__V1__VerifySessionResponse
 #define ONESHOT__AUTH__V1__VERIFY_SESSION_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&oneshot__auth__v1__verify_session_response__descriptor) \
     , 0, {0,NULL}, {0,NULL}, NULL }
+
+
+struct  Oneshot__Auth__V1__EraseUserRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData user_id;
+};
+#define ONESHOT__AUTH__V1__ERASE_USER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&oneshot__auth__v1__erase_user_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Oneshot__Auth__V1__EraseUserResponse
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData erasure_id;
+  int32_t step;
+  Google__Protobuf__Timestamp *requested_at;
+  Google__Protobuf__Timestamp *completed_at;
+};
+#define ONESHOT__AUTH__V1__ERASE_USER_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&oneshot__auth__v1__erase_user_response__descriptor) \
+    , {0,NULL}, 0, NULL, NULL }
 
 
 /* Oneshot__Auth__V1__RegisterRequest methods */
@@ -500,6 +525,44 @@ Oneshot__Auth__V1__VerifySessionResponse *
 void   oneshot__auth__v1__verify_session_response__free_unpacked
                      (Oneshot__Auth__V1__VerifySessionResponse *message,
                       ProtobufCAllocator *allocator);
+/* Oneshot__Auth__V1__EraseUserRequest methods */
+void   oneshot__auth__v1__erase_user_request__init
+                     (Oneshot__Auth__V1__EraseUserRequest         *message);
+size_t oneshot__auth__v1__erase_user_request__get_packed_size
+                     (const Oneshot__Auth__V1__EraseUserRequest   *message);
+size_t oneshot__auth__v1__erase_user_request__pack
+                     (const Oneshot__Auth__V1__EraseUserRequest   *message,
+                      uint8_t             *out);
+size_t oneshot__auth__v1__erase_user_request__pack_to_buffer
+                     (const Oneshot__Auth__V1__EraseUserRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Oneshot__Auth__V1__EraseUserRequest *
+       oneshot__auth__v1__erase_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   oneshot__auth__v1__erase_user_request__free_unpacked
+                     (Oneshot__Auth__V1__EraseUserRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Oneshot__Auth__V1__EraseUserResponse methods */
+void   oneshot__auth__v1__erase_user_response__init
+                     (Oneshot__Auth__V1__EraseUserResponse         *message);
+size_t oneshot__auth__v1__erase_user_response__get_packed_size
+                     (const Oneshot__Auth__V1__EraseUserResponse   *message);
+size_t oneshot__auth__v1__erase_user_response__pack
+                     (const Oneshot__Auth__V1__EraseUserResponse   *message,
+                      uint8_t             *out);
+size_t oneshot__auth__v1__erase_user_response__pack_to_buffer
+                     (const Oneshot__Auth__V1__EraseUserResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Oneshot__Auth__V1__EraseUserResponse *
+       oneshot__auth__v1__erase_user_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   oneshot__auth__v1__erase_user_response__free_unpacked
+                     (Oneshot__Auth__V1__EraseUserResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Oneshot__Auth__V1__RegisterRequest_Closure)
@@ -541,6 +604,12 @@ typedef void (*Oneshot__Auth__V1__VerifySessionRequest_Closure)
 typedef void (*Oneshot__Auth__V1__VerifySessionResponse_Closure)
                  (const Oneshot__Auth__V1__VerifySessionResponse *message,
                   void *closure_data);
+typedef void (*Oneshot__Auth__V1__EraseUserRequest_Closure)
+                 (const Oneshot__Auth__V1__EraseUserRequest *message,
+                  void *closure_data);
+typedef void (*Oneshot__Auth__V1__EraseUserResponse_Closure)
+                 (const Oneshot__Auth__V1__EraseUserResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -560,6 +629,8 @@ extern const ProtobufCMessageDescriptor oneshot__auth__v1__get_me_response__desc
 extern const ProtobufCMessageDescriptor oneshot__auth__v1__session_user__descriptor;
 extern const ProtobufCMessageDescriptor oneshot__auth__v1__verify_session_request__descriptor;
 extern const ProtobufCMessageDescriptor oneshot__auth__v1__verify_session_response__descriptor;
+extern const ProtobufCMessageDescriptor oneshot__auth__v1__erase_user_request__descriptor;
+extern const ProtobufCMessageDescriptor oneshot__auth__v1__erase_user_response__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -40,6 +40,8 @@ typedef struct Oneshot__Billing__V1__GetEntitlementsResponse Oneshot__Billing__V
 typedef struct Oneshot__Billing__V1__Entitlements Oneshot__Billing__V1__Entitlements;
 typedef struct Oneshot__Billing__V1__GetUsageRequest Oneshot__Billing__V1__GetUsageRequest;
 typedef struct Oneshot__Billing__V1__GetUsageResponse Oneshot__Billing__V1__GetUsageResponse;
+typedef struct Oneshot__Billing__V1__EraseUserDataRequest Oneshot__Billing__V1__EraseUserDataRequest;
+typedef struct Oneshot__Billing__V1__EraseUserDataResponse Oneshot__Billing__V1__EraseUserDataResponse;
 
 
 /* --- enums --- */
@@ -375,6 +377,27 @@ struct  Oneshot__Billing__V1__GetUsageResponse
 #define ONESHOT__BILLING__V1__GET_USAGE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&oneshot__billing__v1__get_usage_response__descriptor) \
     , {0,NULL}, NULL, 0, 0, NULL }
+
+
+struct  Oneshot__Billing__V1__EraseUserDataRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData user_id;
+  ProtobufCBinaryData pseudonym;
+};
+#define ONESHOT__BILLING__V1__ERASE_USER_DATA_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&oneshot__billing__v1__erase_user_data_request__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Oneshot__Billing__V1__EraseUserDataResponse
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean done;
+};
+#define ONESHOT__BILLING__V1__ERASE_USER_DATA_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&oneshot__billing__v1__erase_user_data_response__descriptor) \
+    , 0 }
 
 
 /* Oneshot__Billing__V1__GetCreditsRequest methods */
@@ -833,6 +856,44 @@ Oneshot__Billing__V1__GetUsageResponse *
 void   oneshot__billing__v1__get_usage_response__free_unpacked
                      (Oneshot__Billing__V1__GetUsageResponse *message,
                       ProtobufCAllocator *allocator);
+/* Oneshot__Billing__V1__EraseUserDataRequest methods */
+void   oneshot__billing__v1__erase_user_data_request__init
+                     (Oneshot__Billing__V1__EraseUserDataRequest         *message);
+size_t oneshot__billing__v1__erase_user_data_request__get_packed_size
+                     (const Oneshot__Billing__V1__EraseUserDataRequest   *message);
+size_t oneshot__billing__v1__erase_user_data_request__pack
+                     (const Oneshot__Billing__V1__EraseUserDataRequest   *message,
+                      uint8_t             *out);
+size_t oneshot__billing__v1__erase_user_data_request__pack_to_buffer
+                     (const Oneshot__Billing__V1__EraseUserDataRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Oneshot__Billing__V1__EraseUserDataRequest *
+       oneshot__billing__v1__erase_user_data_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   oneshot__billing__v1__erase_user_data_request__free_unpacked
+                     (Oneshot__Billing__V1__EraseUserDataRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Oneshot__Billing__V1__EraseUserDataResponse methods */
+void   oneshot__billing__v1__erase_user_data_response__init
+                     (Oneshot__Billing__V1__EraseUserDataResponse         *message);
+size_t oneshot__billing__v1__erase_user_data_response__get_packed_size
+                     (const Oneshot__Billing__V1__EraseUserDataResponse   *message);
+size_t oneshot__billing__v1__erase_user_data_response__pack
+                     (const Oneshot__Billing__V1__EraseUserDataResponse   *message,
+                      uint8_t             *out);
+size_t oneshot__billing__v1__erase_user_data_response__pack_to_buffer
+                     (const Oneshot__Billing__V1__EraseUserDataResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Oneshot__Billing__V1__EraseUserDataResponse *
+       oneshot__billing__v1__erase_user_data_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   oneshot__billing__v1__erase_user_data_response__free_unpacked
+                     (Oneshot__Billing__V1__EraseUserDataResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Oneshot__Billing__V1__GetCreditsRequest_Closure)
@@ -907,6 +968,12 @@ typedef void (*Oneshot__Billing__V1__GetUsageRequest_Closure)
 typedef void (*Oneshot__Billing__V1__GetUsageResponse_Closure)
                  (const Oneshot__Billing__V1__GetUsageResponse *message,
                   void *closure_data);
+typedef void (*Oneshot__Billing__V1__EraseUserDataRequest_Closure)
+                 (const Oneshot__Billing__V1__EraseUserDataRequest *message,
+                  void *closure_data);
+typedef void (*Oneshot__Billing__V1__EraseUserDataResponse_Closure)
+                 (const Oneshot__Billing__V1__EraseUserDataResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -937,6 +1004,8 @@ extern const ProtobufCMessageDescriptor oneshot__billing__v1__get_entitlements_r
 extern const ProtobufCMessageDescriptor oneshot__billing__v1__entitlements__descriptor;
 extern const ProtobufCMessageDescriptor oneshot__billing__v1__get_usage_request__descriptor;
 extern const ProtobufCMessageDescriptor oneshot__billing__v1__get_usage_response__descriptor;
+extern const ProtobufCMessageDescriptor oneshot__billing__v1__erase_user_data_request__descriptor;
+extern const ProtobufCMessageDescriptor oneshot__billing__v1__erase_user_data_response__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -35,6 +35,8 @@ typedef struct Oneshot__Gpu__V1__CancelRunResponse Oneshot__Gpu__V1__CancelRunRe
 typedef struct Oneshot__Gpu__V1__ListProvidersRequest Oneshot__Gpu__V1__ListProvidersRequest;
 typedef struct Oneshot__Gpu__V1__ListProvidersResponse Oneshot__Gpu__V1__ListProvidersResponse;
 typedef struct Oneshot__Gpu__V1__Provider Oneshot__Gpu__V1__Provider;
+typedef struct Oneshot__Gpu__V1__EraseUserDataRequest Oneshot__Gpu__V1__EraseUserDataRequest;
+typedef struct Oneshot__Gpu__V1__EraseUserDataResponse Oneshot__Gpu__V1__EraseUserDataResponse;
 
 
 /* --- enums --- */
@@ -323,6 +325,26 @@ struct  Oneshot__Gpu__V1__Provider
 #define ONESHOT__GPU__V1__PROVIDER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&oneshot__gpu__v1__provider__descriptor) \
     , {0,NULL}, 0, 0,NULL, 0, 0, 0, 0 }
+
+
+struct  Oneshot__Gpu__V1__EraseUserDataRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData user_id;
+};
+#define ONESHOT__GPU__V1__ERASE_USER_DATA_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&oneshot__gpu__v1__erase_user_data_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Oneshot__Gpu__V1__EraseUserDataResponse
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean done;
+};
+#define ONESHOT__GPU__V1__ERASE_USER_DATA_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&oneshot__gpu__v1__erase_user_data_response__descriptor) \
+    , 0 }
 
 
 /* Oneshot__Gpu__V1__RunJobRequest methods */
@@ -686,6 +708,44 @@ Oneshot__Gpu__V1__Provider *
 void   oneshot__gpu__v1__provider__free_unpacked
                      (Oneshot__Gpu__V1__Provider *message,
                       ProtobufCAllocator *allocator);
+/* Oneshot__Gpu__V1__EraseUserDataRequest methods */
+void   oneshot__gpu__v1__erase_user_data_request__init
+                     (Oneshot__Gpu__V1__EraseUserDataRequest         *message);
+size_t oneshot__gpu__v1__erase_user_data_request__get_packed_size
+                     (const Oneshot__Gpu__V1__EraseUserDataRequest   *message);
+size_t oneshot__gpu__v1__erase_user_data_request__pack
+                     (const Oneshot__Gpu__V1__EraseUserDataRequest   *message,
+                      uint8_t             *out);
+size_t oneshot__gpu__v1__erase_user_data_request__pack_to_buffer
+                     (const Oneshot__Gpu__V1__EraseUserDataRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Oneshot__Gpu__V1__EraseUserDataRequest *
+       oneshot__gpu__v1__erase_user_data_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   oneshot__gpu__v1__erase_user_data_request__free_unpacked
+                     (Oneshot__Gpu__V1__EraseUserDataRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Oneshot__Gpu__V1__EraseUserDataResponse methods */
+void   oneshot__gpu__v1__erase_user_data_response__init
+                     (Oneshot__Gpu__V1__EraseUserDataResponse         *message);
+size_t oneshot__gpu__v1__erase_user_data_response__get_packed_size
+                     (const Oneshot__Gpu__V1__EraseUserDataResponse   *message);
+size_t oneshot__gpu__v1__erase_user_data_response__pack
+                     (const Oneshot__Gpu__V1__EraseUserDataResponse   *message,
+                      uint8_t             *out);
+size_t oneshot__gpu__v1__erase_user_data_response__pack_to_buffer
+                     (const Oneshot__Gpu__V1__EraseUserDataResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Oneshot__Gpu__V1__EraseUserDataResponse *
+       oneshot__gpu__v1__erase_user_data_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   oneshot__gpu__v1__erase_user_data_response__free_unpacked
+                     (Oneshot__Gpu__V1__EraseUserDataResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Oneshot__Gpu__V1__RunJobRequest_Closure)
@@ -745,6 +805,12 @@ typedef void (*Oneshot__Gpu__V1__ListProvidersResponse_Closure)
 typedef void (*Oneshot__Gpu__V1__Provider_Closure)
                  (const Oneshot__Gpu__V1__Provider *message,
                   void *closure_data);
+typedef void (*Oneshot__Gpu__V1__EraseUserDataRequest_Closure)
+                 (const Oneshot__Gpu__V1__EraseUserDataRequest *message,
+                  void *closure_data);
+typedef void (*Oneshot__Gpu__V1__EraseUserDataResponse_Closure)
+                 (const Oneshot__Gpu__V1__EraseUserDataResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -770,6 +836,8 @@ extern const ProtobufCMessageDescriptor oneshot__gpu__v1__cancel_run_response__d
 extern const ProtobufCMessageDescriptor oneshot__gpu__v1__list_providers_request__descriptor;
 extern const ProtobufCMessageDescriptor oneshot__gpu__v1__list_providers_response__descriptor;
 extern const ProtobufCMessageDescriptor oneshot__gpu__v1__provider__descriptor;
+extern const ProtobufCMessageDescriptor oneshot__gpu__v1__erase_user_data_request__descriptor;
+extern const ProtobufCMessageDescriptor oneshot__gpu__v1__erase_user_data_response__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -43,6 +43,8 @@ typedef struct Oneshot__Jobs__V1__ReplayWebhookRequest Oneshot__Jobs__V1__Replay
 typedef struct Oneshot__Jobs__V1__ReplayWebhookResponse Oneshot__Jobs__V1__ReplayWebhookResponse;
 typedef struct Oneshot__Jobs__V1__GetWebhookSecretRequest Oneshot__Jobs__V1__GetWebhookSecretRequest;
 typedef struct Oneshot__Jobs__V1__GetWebhookSecretResponse Oneshot__Jobs__V1__GetWebhookSecretResponse;
+typedef struct Oneshot__Jobs__V1__EraseUserDataRequest Oneshot__Jobs__V1__EraseUserDataRequest;
+typedef struct Oneshot__Jobs__V1__EraseUserDataResponse Oneshot__Jobs__V1__EraseUserDataResponse;
 
 
 /* --- enums --- */
@@ -777,6 +779,26 @@ struct  Oneshot__Jobs__V1__GetWebhookSecretResponse
     , {0,NULL} }
 
 
+struct  Oneshot__Jobs__V1__EraseUserDataRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData user_id;
+};
+#define ONESHOT__JOBS__V1__ERASE_USER_DATA_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&oneshot__jobs__v1__erase_user_data_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Oneshot__Jobs__V1__EraseUserDataResponse
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean done;
+};
+#define ONESHOT__JOBS__V1__ERASE_USER_DATA_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&oneshot__jobs__v1__erase_user_data_response__descriptor) \
+    , 0 }
+
+
 /* Oneshot__Jobs__V1__CreateJobRequest methods */
 void   oneshot__jobs__v1__create_job_request__init
                      (Oneshot__Jobs__V1__CreateJobRequest         *message);
@@ -1271,6 +1293,44 @@ Oneshot__Jobs__V1__GetWebhookSecretResponse *
 void   oneshot__jobs__v1__get_webhook_secret_response__free_unpacked
                      (Oneshot__Jobs__V1__GetWebhookSecretResponse *message,
                       ProtobufCAllocator *allocator);
+/* Oneshot__Jobs__V1__EraseUserDataRequest methods */
+void   oneshot__jobs__v1__erase_user_data_request__init
+                     (Oneshot__Jobs__V1__EraseUserDataRequest         *message);
+size_t oneshot__jobs__v1__erase_user_data_request__get_packed_size
+                     (const Oneshot__Jobs__V1__EraseUserDataRequest   *message);
+size_t oneshot__jobs__v1__erase_user_data_request__pack
+                     (const Oneshot__Jobs__V1__EraseUserDataRequest   *message,
+                      uint8_t             *out);
+size_t oneshot__jobs__v1__erase_user_data_request__pack_to_buffer
+                     (const Oneshot__Jobs__V1__EraseUserDataRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Oneshot__Jobs__V1__EraseUserDataRequest *
+       oneshot__jobs__v1__erase_user_data_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   oneshot__jobs__v1__erase_user_data_request__free_unpacked
+                     (Oneshot__Jobs__V1__EraseUserDataRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Oneshot__Jobs__V1__EraseUserDataResponse methods */
+void   oneshot__jobs__v1__erase_user_data_response__init
+                     (Oneshot__Jobs__V1__EraseUserDataResponse         *message);
+size_t oneshot__jobs__v1__erase_user_data_response__get_packed_size
+                     (const Oneshot__Jobs__V1__EraseUserDataResponse   *message);
+size_t oneshot__jobs__v1__erase_user_data_response__pack
+                     (const Oneshot__Jobs__V1__EraseUserDataResponse   *message,
+                      uint8_t             *out);
+size_t oneshot__jobs__v1__erase_user_data_response__pack_to_buffer
+                     (const Oneshot__Jobs__V1__EraseUserDataResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Oneshot__Jobs__V1__EraseUserDataResponse *
+       oneshot__jobs__v1__erase_user_data_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   oneshot__jobs__v1__erase_user_data_response__free_unpacked
+                     (Oneshot__Jobs__V1__EraseUserDataResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Oneshot__Jobs__V1__CreateJobRequest_Closure)
@@ -1351,6 +1411,12 @@ typedef void (*Oneshot__Jobs__V1__GetWebhookSecretRequest_Closure)
 typedef void (*Oneshot__Jobs__V1__GetWebhookSecretResponse_Closure)
                  (const Oneshot__Jobs__V1__GetWebhookSecretResponse *message,
                   void *closure_data);
+typedef void (*Oneshot__Jobs__V1__EraseUserDataRequest_Closure)
+                 (const Oneshot__Jobs__V1__EraseUserDataRequest *message,
+                  void *closure_data);
+typedef void (*Oneshot__Jobs__V1__EraseUserDataResponse_Closure)
+                 (const Oneshot__Jobs__V1__EraseUserDataResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -1383,6 +1449,8 @@ extern const ProtobufCMessageDescriptor oneshot__jobs__v1__replay_webhook_reques
 extern const ProtobufCMessageDescriptor oneshot__jobs__v1__replay_webhook_response__descriptor;
 extern const ProtobufCMessageDescriptor oneshot__jobs__v1__get_webhook_secret_request__descriptor;
 extern const ProtobufCMessageDescriptor oneshot__jobs__v1__get_webhook_secret_response__descriptor;
+extern const ProtobufCMessageDescriptor oneshot__jobs__v1__erase_user_data_request__descriptor;
+extern const ProtobufCMessageDescriptor oneshot__jobs__v1__erase_user_data_response__descriptor;
 
 PROTOBUF_C__END_DECLS
 
