@@ -257,8 +257,10 @@ import Testing
   func reconnects() async throws {
     let group = try EventLoopGroup(count: 1)
     defer { group.stop() }
+    // An address of its own: nobody else takes the port while it is free.
+    let host = "127.2.0.1"
     let first = try await RPCServer.start(
-      .init(endpoint: .host("127.0.0.1", port: 0), tls: nil),
+      .init(endpoint: .host(host, port: 0), tls: nil),
       registry: echoRegistry(),
       group: group
     )
@@ -277,7 +279,7 @@ import Testing
     }
     #expect(error?.code == .unavailable)
     let second = try await RPCServer.start(
-      .init(endpoint: .host("127.0.0.1", port: first.address.port), tls: nil),
+      .init(endpoint: .host(host, port: first.address.port), tls: nil),
       registry: echoRegistry(),
       group: group
     )

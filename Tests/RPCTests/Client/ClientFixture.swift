@@ -5,13 +5,20 @@ import Net
 
 /// Channels on one loop, to peers that a test has made.
 struct ClientFixture {
+  private static let fixtures = Counter()
+
   let group: EventLoopGroup
+  /// Loopback has many addresses: with one a test, a port that a peer gives up is not taken by the
+  /// peer of another test that runs meanwhile.
+  private let host: String
 
   /// Runs `body`; the loop is stopped afterwards.
   static func run(_ body: (ClientFixture) async throws -> Void) async throws {
     let group = try EventLoopGroup(count: 1)
     defer { group.stop() }
-    try await body(ClientFixture(group: group))
+    let number = fixtures.increment()
+    let host = "127.1.\(number / 250).\(number % 250 + 1)"
+    try await body(ClientFixture(group: group, host: host))
   }
 
   /// A peer that answers each request as its script says.
@@ -21,6 +28,7 @@ struct ClientFixture {
   ) async throws -> ScriptedPeer {
     try await ScriptedPeer.start(
       group: group,
+      endpoint: .host(host, port: 0),
       maxConcurrentStreams: maxConcurrentStreams,
       script: script
     )

@@ -103,6 +103,31 @@ private final class Mute: TransportDelegate {
     }
   }
 
+  @Test("A call that waits for a free stream ends at its deadline, and is never sent")
+  func waitingForStream() async throws {
+    try await ClientFixture.run { fixture in
+      let holding = Signal()
+      let peer = try await fixture.peer(maxConcurrentStreams: 1) {
+        guard $0.number == 2 else { return .reply([7]) }
+        holding.fire()
+        return .silence
+      }
+      let channel = try fixture.channel(to: peer)
+      // The peer's SETTINGS hold from here on.
+      _ = try await channel.call(method)
+      let holder = Task { try await channel.call(method, [], .timeout(.seconds(60))) }
+      await holding.wait()
+      await expectDeadline { _ = try await channel.call(method, [], short) }
+      holder.cancel()
+      _ = try? await holder.value
+      let reply = try await channel.call(method)
+      #expect(reply == [7])
+      #expect(peer.requests.count == 3)
+      #expect(peer.connections == 1)
+      await channel.close()
+    }
+  }
+
   @Test("A peer that accepts and never speaks HTTP/2 is a failed connection, and no call waits on")
   func mute() async throws {
     try await ClientFixture.run { fixture in
