@@ -185,8 +185,8 @@ let modules: [Target] = [
   module(
     "ServiceKit",
     [
-      "EventLoop", "Net", "HTTPCore", "HTTP1", "HTTPClient", "ObjectStore", "Protobuf", "RPC",
-      "Postgres", "Redis", log, metrics, coreMetrics, lifecycle,
+      "EventLoop", "Net", "HTTPCore", "HTTP1", "HTTPClient", "JSON", "ObjectStore", "Protobuf",
+      "RPC", "Postgres", "Redis", log, metrics, coreMetrics, lifecycle,
     ]
   ),
 ]

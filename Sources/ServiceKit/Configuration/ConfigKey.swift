@@ -116,7 +116,7 @@ extension ConfigKey {
       environment, logLevel, databaseURL, redisURL, rpcListen, adminListen, tlsCAFile,
       tlsCertificateFile, tlsKeyFile, loops, drainSeconds, authTarget, billingTarget, jobsTarget,
       gpuTarget, faultPoint,
-    ] + RPCPortLimits.keys
+    ] + RPCPortLimits.keys + RPCClientSettings.keys
 
   /// Those that mean something to a service; the others are refused as unknown.
   package static func common(needs: ServiceNeeds, peers: [ServiceName]) -> [ConfigKey] {
@@ -126,6 +126,7 @@ extension ConfigKey {
         (!needs.contains(.faultPoints), faultPoint),
       ] + ([rpcListen] + RPCPortLimits.keys).map { (!needs.contains(.rpcServer), $0) }
       + targets.map { (!peers.contains($0.key), $0.value) }
+      + RPCClientSettings.keys.map { (peers.isEmpty, $0) }
     let names = Set(unused.filter(\.0).map(\.1.name))
     return common.filter { !names.contains($0.name) }
   }

@@ -104,6 +104,16 @@ package struct ConfigurationReader {
     return ""
   }
 
+  /// The text of the file that `key` names, nil when the key is missing.
+  package mutating func textOfFile(_ key: ConfigKey) -> String? {
+    guard let path = optionalString(key) else { return nil }
+    guard let text = try? readFile(path) else {
+      problem(key, "cannot read '\(path)'")
+      return nil
+    }
+    return text
+  }
+
   /// Notes a problem that the service's own rules found.
   package mutating func problem(_ key: ConfigKey, _ text: String) {
     problems.append("\(key.name): \(text)")

@@ -64,6 +64,8 @@ package struct CommonConfiguration: Sendable {
   package let faultPoint: String?
   /// Limits of the RPC server.
   package let rpcLimits: RPCPortLimits
+  /// How other services are called.
+  package let rpcClients: RPCClientSettings
   /// Addresses of the services that can be called.
   package let targets: [ServiceName: [Endpoint]]
 
@@ -106,6 +108,7 @@ package struct CommonConfiguration: Sendable {
     }
     self.targets = targets
     rpcLimits = RPCPortLimits(&reader)
+    rpcClients = RPCClientSettings(&reader)
   }
 
   private static func postgresURL(_ reader: inout ConfigurationReader) -> String {

@@ -31,11 +31,6 @@ package final class ServiceContext: Sendable {
   private let observer: RPCObserver
   private let channels = Mutex<[ServiceName: Channel]>([:])
 
-  /// Our peers are few and near: a restarted one is found again within its callers' patience.
-  private static let peerBackoff = ConnectionBackoff(
-    initial: .milliseconds(50),
-    longest: .seconds(1)
-  )
   /// How long the start waits for the database.
   private static let migrationPatience: Duration = .seconds(60)
 
@@ -106,7 +101,7 @@ package final class ServiceContext: Sendable {
         tls: clientTLS
       )
       configuration.interceptors = [observer]
-      configuration.backoff = Self.peerBackoff
+      common.rpcClients.apply(to: &configuration)
       let channel = Channel(configuration, group: group)
       channels[service] = channel
       return channel
