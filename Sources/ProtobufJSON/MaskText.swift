@@ -26,10 +26,11 @@ enum MaskText {
       } else if byte == UInt8(ascii: "_") {
         raises = true
       } else {
-        guard byte &- UInt8(ascii: "A") >= 26 else { return nil }
+        // A comma separates paths.
+        guard byte &- UInt8(ascii: "A") >= 26, byte != UInt8(ascii: ",") else { return nil }
         path.append(byte)
       }
     }
-    return raises ? nil : path
+    return raises || path.isEmpty ? nil : path
   }
 }

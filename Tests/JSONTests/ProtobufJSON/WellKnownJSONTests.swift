@@ -150,7 +150,7 @@ struct WellKnownJSONTests {
     #expect(throws: TranscodingError.self) {
       try TranscodingFixture().bytes("google.protobuf.FieldMask", #""foo_bar""#)
     }
-    for path in ["fooBar", "foo_3", "foo__bar", "foo_"] {
+    for path in ["fooBar", "foo_3", "foo__bar", "foo_", "a,b", ""] {
       #expect(throws: TranscodingError.self) {
         try TranscodingFixture().print(GoogleProtobuf.FieldMask(paths: [path]))
       }
