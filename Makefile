@@ -76,10 +76,10 @@ bench-scale: deps ## a call's cost with many connections, idle streams and loops
 	@Benchmarks/scale.sh $(ARGS)
 
 bench-codec: deps ## pack, unpack and JSON beside swift-protobuf, allocations counted
-	@Benchmarks/codec.py
+	@Benchmarks/codec.py $(ARGS)
 
 bench-data: deps ## PostgreSQL and Redis from handlers beside a C thread
-	@Benchmarks/data.py
+	@Benchmarks/data.py $(ARGS)
 
 clean: ## stop everything, delete data, logs, pictures and builds
 	@$(SCRIPTS)/clean.sh

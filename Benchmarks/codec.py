@@ -15,11 +15,15 @@ import statistics
 import subprocess
 import tempfile
 
+from goals import judged, print_goals
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PEER = ROOT / "Benchmarks/SwiftProtobufCodec"
 OPERATIONS = ("decode", "encode", "encode into buffer", "bytes to JSON", "JSON to bytes")
-# The release bar and the aim of G9.
-BARS = {"decode": (0.45, 0.40), "encode": (0.85, 0.55)}
+# The message of the goal, and the release bar and the aim of each operation: costs as a share of the peer's, then allocations.
+SUBJECT = "Job"
+COSTS = {"decode": (0.45, 0.40), "encode": (0.85, 0.55), "encode into buffer": (0.85, 0.55)}
+ALLOCATIONS = {"decode": (5, 5), "encode into buffer": (0, 0)}
 
 
 def run(*command, **options) -> str:
@@ -73,8 +77,7 @@ def main() -> None:
 
 def report(rounds: list, target: pathlib.Path) -> None:
     rows = []
-    print(f"{'message':12} {'operation':20}{'ours ns':>9}{'peer ns':>9}{'ratio':>7}{'must':>6}{'aim':>6}"
-          f"{'alloc':>7}{'peer':>6}")
+    print(f"{'message':12} {'operation':20}{'ours ns':>9}{'peer ns':>9}{'ratio':>7}{'allocations':>13}{'peer':>6}")
     names = list(dict.fromkeys(name for name, _ in rounds[0][0]))
     for name in names:
         print(f"{name:12} {int(rounds[0][0][name, 'size'][0])} bytes, {int(rounds[0][0][name, 'size'][1])} of JSON")
@@ -88,13 +91,21 @@ def report(rounds: list, target: pathlib.Path) -> None:
                 "ratio": statistics.median(own[0] / peer[0] for own, peer in pairs),
                 "ours_allocations": pairs[0][0][1], "peer_allocations": pairs[0][1][1],
             }
-            must, aim = BARS.get(operation, ("", ""))
             rows.append(row)
-            print(f"{'':12} {operation:20}{row['ours_ns']:9.0f}{row['peer_ns']:9.0f}{row['ratio']:7.2f}{must:>6}{aim:>6}"
-                  f"{row['ours_allocations']:7.1f}{row['peer_allocations']:6.1f}")
+            print(f"{'':12} {operation:20}{row['ours_ns']:9.0f}{row['peer_ns']:9.0f}{row['ratio']:7.2f}"
+                  f"{row['ours_allocations']:13.0f}{row['peer_allocations']:6.0f}")
+    verdicts = goals({row["operation"]: row for row in rows if row["message"] == SUBJECT})
+    print_goals(verdicts)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(rows, indent=1) + "\n")
+    target.write_text(json.dumps({"rows": rows, "goals": verdicts}, indent=1) + "\n")
     print(f"{len(rounds)} rounds, medians; written to {target}")
+
+
+def goals(rows: dict) -> list[dict]:
+    costs = [judged("G9", f"{SUBJECT}, {operation}, CPU / swift-protobuf's", rows[operation]["ratio"], *bars)
+             for operation, bars in COSTS.items()]
+    return costs + [judged("G9", f"{SUBJECT}, {operation}, allocations", rows[operation]["ours_allocations"], *bars)
+                    for operation, bars in ALLOCATIONS.items()]
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ import subprocess
 import tempfile
 import urllib.parse
 
+from goals import judged, print_goals
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "deploy/scripts"
 SCRIPT = ROOT / "Benchmarks/CData/bucket.lua"
@@ -91,8 +93,9 @@ def compare(ours: pathlib.Path, floor: pathlib.Path, options) -> None:
                       for _ in range(options.rounds)]
             rows.append(row(kind, in_flight, rounds))
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(rows, indent=1) + "\n")
-    print("bars: CPU ratio one at a time <= 1.6 (aim 1.3); rate ratio in flight, read >= 0.6, script >= 0.75 (aim 0.8)")
+    verdicts = goals(rows)
+    print_goals(verdicts)
+    options.json.write_text(json.dumps({"rows": rows, "goals": verdicts}, indent=1) + "\n")
     print(f"{options.rounds} rounds, medians; written to {options.json}")
 
 
@@ -108,6 +111,19 @@ def row(kind: str, in_flight: int, rounds: list) -> dict:
     print(f"{result['operation']:16}{in_flight:10}{result['ours_cpu_us']:9.1f}{result['c_cpu_us']:8.1f}"
           f"{result['cpu_ratio']:10.2f}{result['ours_per_second']:9.0f}{result['c_per_second']:9.0f}{result['rate_ratio']:11.2f}")
     return result
+
+
+def goals(rows: list[dict]) -> list[dict]:
+    verdicts = []
+    for entry in rows:
+        what = f"{entry['operation']}, {entry['in_flight']} in flight"
+        verdicts.append(judged("G10", f"{what}, client CPU / C's", entry["cpu_ratio"], 1.6, 1.3))
+    for entry in rows:
+        if entry["in_flight"] > 1:
+            what = f"{entry['operation']}, {entry['in_flight']} in flight"
+            must = 0.75 if entry["operation"].startswith("Redis") else 0.6
+            verdicts.append(judged("G11", f"{what}, rate / C's", entry["rate_ratio"], must, 0.8, at_least=True))
+    return verdicts
 
 
 if __name__ == "__main__":
