@@ -12,7 +12,7 @@ struct EchoHandler: Echo.EchoServiceHandler {
     context: ServerContext
   ) async throws -> Echo.EchoResponse {
     try obey(context)
-    try await pause(request.delayMs)
+    if request.delayMs > 0 { try await pause(request.delayMs) }
     try fail(request.failCode, request.text)
     return .with {
       $0.payload = request.payload
@@ -27,7 +27,7 @@ struct EchoHandler: Echo.EchoServiceHandler {
   ) async throws {
     try obey(context)
     for index in 0..<max(0, request.count) {
-      try await pause(request.delayMs)
+      if request.delayMs > 0 { try await pause(request.delayMs) }
       try await responses.send(
         .with {
           $0.payload = request.payload
@@ -67,7 +67,6 @@ struct EchoHandler: Echo.EchoServiceHandler {
   }
 
   private func pause(_ milliseconds: Int32) async throws {
-    guard milliseconds > 0 else { return }
     try await ContinuousClock().sleep(for: .milliseconds(milliseconds))
   }
 

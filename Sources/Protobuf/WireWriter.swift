@@ -181,14 +181,11 @@ extension WireWriter {
 extension WireWriter {
   /// The message behind `prefix` zero bytes that are the caller's to fill; one allocation.
   package consuming func bytes(reserving prefix: Int) -> [UInt8] {
-    let written = count
-    let cursor = cursor
-    return [UInt8](unsafeUninitializedCapacity: prefix + written) { buffer, count in
-      guard let target = buffer.baseAddress else { return }
-      target.initialize(repeating: 0, count: prefix)
-      UnsafeMutableRawPointer(target + prefix).copyMemory(from: cursor, byteCount: written)
-      count = prefix + written
-    }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(prefix + count)
+    for _ in 0..<prefix { bytes.append(0) }
+    bytes.append(contentsOf: UnsafeRawBufferPointer(start: cursor, count: count))
+    return bytes
   }
 
   /// Appends the message; allocates nothing when `output` has room.

@@ -2,11 +2,13 @@ package import Protobuf
 
 /// Runs a unary call: message bytes in, framed and unsealed reply out.
 package typealias UnaryBody =
-  @Sendable (_ message: [UInt8], _ context: ServerContext) async throws -> [UInt8]
+  nonisolated(nonsending) @Sendable (
+    _ message: [UInt8], _ context: ServerContext
+  ) async throws -> [UInt8]
 
 /// Runs a call of any other kind.
 package typealias StreamBody =
-  @Sendable (
+  nonisolated(nonsending) @Sendable (
     _ requests: RawRequestStream, _ responses: RawResponseWriter, _ context: ServerContext
   ) async throws -> Void
 

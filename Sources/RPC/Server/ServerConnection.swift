@@ -223,7 +223,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     }
   }
 
-  private nonisolated func handle(
+  private nonisolated(nonsending) func handle(
     _ call: ServerCall,
     _ context: ServerContext,
     _ work: Work

@@ -23,6 +23,9 @@ package struct RawRequestStream: AsyncSequence, Sendable {
 }
 
 /// Sends framed messages to a client; waits while the client is slow.
+///
+/// Sending stays where its caller is, `nonisolated(nonsending)`: else the runtime would look twice for
+/// each function whether it is on the right executor.
 package struct RawResponseWriter: Sendable {
   let connection: ServerConnection
   let call: ServerCall
@@ -34,13 +37,16 @@ package struct RawResponseWriter: Sendable {
   ///   - compress: Nil: as ``ServerContext/compressReply(_:)`` says; false: not this message; true with
   ///     the first message: as if that had been called.
   /// - Throws: ``ServiceError`` `.cancelled` when the client has gone.
-  package func send(_ frame: [UInt8], compress: Bool? = nil) async throws {
+  package nonisolated(nonsending) func send(
+    _ frame: [UInt8],
+    compress: Bool? = nil
+  ) async throws {
     var frame = frame
     try await send(&frame, compress: compress)
   }
 
   /// Queues one unsealed frame, whose bytes are the connection's afterwards.
-  func send(_ frame: inout [UInt8], compress: Bool?) async throws {
+  nonisolated(nonsending) func send(_ frame: inout [UInt8], compress: Bool?) async throws {
     let hasRoom =
       connection.loop.isCurrent
       ? try connection.sendHere(&frame, on: call, compress: compress)
@@ -80,7 +86,10 @@ package struct ResponseWriter<Message: ProtobufMessage>: Sendable {
   package init(_ raw: RawResponseWriter) { self.raw = raw }
 
   /// Sends one message, compressed as ``RawResponseWriter/send(_:compress:)`` says.
-  package func send(_ message: Message, compress: Bool? = nil) async throws {
+  package nonisolated(nonsending) func send(
+    _ message: Message,
+    compress: Bool? = nil
+  ) async throws {
     var frame = message.encoded(reserving: RPCFraming.prefixLength)
     try await raw.send(&frame, compress: compress)
   }
