@@ -40,6 +40,10 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   )
   /// Bytes taken from a socket at once.
   private static let readBufferBytes = 64 * 1_024
+  /// Memory for what a connection writes, shared by those of the loop: who has nothing to send has none.
+  ///
+  /// Loop only: taken by a connection that fills it, and given back when the kernel has all of it.
+  package var writeBuffer: [UInt8] = []
   /// Timer handles out of use, kept to spare an allocation for each deadline.
   var freeTimers: [UnsafeMutablePointer<uv_timer_t>] = []
 

@@ -3,8 +3,8 @@ package struct OutputBuffer: ~Copyable {
   private var bytes: [UInt8] = []
   private var start = 0
 
-  /// Capacity kept while there is nothing to send; more is given back.
-  private static let keptCapacity = 64 * 1_024
+  /// Capacity that a loop keeps for its connections; more is freed.
+  private static let keptCapacity = 128 * 1_024
 
   init() {}
 
@@ -28,6 +28,21 @@ package struct OutputBuffer: ~Copyable {
     bytes.append(contentsOf: source)
   }
 
+  /// Takes memory of a loop while there is nothing to send.
+  mutating func borrow(_ memory: inout [UInt8]) {
+    if bytes.capacity == 0 { swap(&bytes, &memory) }
+  }
+
+  /// Gives the memory back to a loop; keeps it while bytes wait.
+  mutating func giveBack(_ memory: inout [UInt8]) {
+    guard isEmpty else { return }
+    if bytes.capacity <= Self.keptCapacity, memory.capacity == 0 {
+      swap(&bytes, &memory)
+    } else {
+      bytes = []
+    }
+  }
+
   /// Lends the waiting bytes.
   func withPending<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
     bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[start...])) }
@@ -38,6 +53,6 @@ package struct OutputBuffer: ~Copyable {
     start += count
     guard start == bytes.count else { return }
     start = 0
-    bytes.removeAll(keepingCapacity: bytes.capacity <= Self.keptCapacity)
+    bytes.removeAll(keepingCapacity: true)
   }
 }

@@ -299,6 +299,8 @@ package final class Transport: TurnFlushable, @unchecked Sendable {
   package func flush() {
     isFlushQueued = false
     guard state == .open, !isWriteBlocked else { return }
+    output.borrow(&loop.writeBuffer)
+    defer { output.giveBack(&loop.writeBuffer) }
     for _ in 0..<Self.maxFillsPerTurn {
       if output.isEmpty { delegate?.transport(self, fill: &output) }
       guard state == .open else { return }
