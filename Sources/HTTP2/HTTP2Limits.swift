@@ -14,6 +14,13 @@ package struct HTTP2Limits: Sendable {
   package var maxOversizedHeaderBlocks = 3
   /// Bytes queued for sending on one stream before its producer has to wait.
   package var sendHighWater = 64 * 1_024
+  /// Bytes queued on all streams of the connection before each may queue only `sendShare`.
+  package var connectionSendHighWater = 1_024 * 1_024
+  /// Bytes that a stream may queue when the connection holds too much.
+  package var sendShare = 16 * 1_024
+  /// Bytes queued on all streams before requests that come are left waiting: twice the largest message,
+  /// so that one message to a slow reader does not hold up the other calls of its connection.
+  package var connectionSendLimit = 8 * 1_024 * 1_024
   /// Bytes produced for the socket at once.
   package var fillBytes = 64 * 1_024
 

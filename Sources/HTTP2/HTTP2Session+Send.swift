@@ -63,7 +63,8 @@ extension HTTP2Session {
     guard !stream.isClosed else { return true }
     stream.body.append(bytes)
     resume(stream)
-    stream.isAboveHighWater = stream.body.pendingBytes > limits.sendHighWater
+    didQueue(bytes.count)
+    stream.isAboveHighWater = stream.body.pendingBytes > sendHighWater
     return !stream.isAboveHighWater
   }
 
@@ -153,6 +154,7 @@ extension HTTP2Session {
     }
     let count = stream.body.take(into: buffer)
     stream.sentBytes += count
+    didQueue(-count)
     if stream.body.isDrained { produceEnd(stream, flags) }
     didProduce(stream)
     return count

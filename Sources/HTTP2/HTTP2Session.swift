@@ -42,6 +42,8 @@ package final class HTTP2Session {
   /// Why the connection cannot go on; nil while it can.
   package private(set) var fault: HTTP2Error?
 
+  /// Bytes that are queued on all streams.
+  package private(set) var pendingBytes = 0
   /// Streams that the peer has opened.
   package private(set) var openedStreams = 0
   private var lastStreamID: Int32 = 0
@@ -346,8 +348,19 @@ package final class HTTP2Session {
     while let stream = active.last { end(stream, code) }
   }
 
+  /// Bytes that one stream may queue now: little when all together hold much, so that a peer that
+  /// takes nothing from a hundred streams does not fill our memory.
+  var sendHighWater: Int {
+    pendingBytes > limits.connectionSendHighWater ? limits.sendShare : limits.sendHighWater
+  }
+
+  /// Whether so many bytes wait for the peer that no new work should be begun for it.
+  package var isCongested: Bool { pendingBytes > limits.connectionSendLimit }
+
+  func didQueue(_ count: Int) { pendingBytes += count }
+
   func didProduce(_ stream: HTTP2Stream) {
-    guard stream.isAboveHighWater, stream.body.pendingBytes < limits.sendHighWater / 2 else {
+    guard stream.isAboveHighWater, stream.body.pendingBytes < sendHighWater / 2 else {
       return
     }
     stream.isAboveHighWater = false
@@ -380,6 +393,7 @@ package final class HTTP2Session {
       active[stream.slot] = last
     }
     stream.isClosed = true
+    pendingBytes -= stream.body.pendingBytes
     stream.handler?.stream(stream, didClose: code)
     stream.handler = nil
   }

@@ -17,6 +17,8 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
   var state = State.receiving
   var head: HeaderBlock?
   var isHeadOversized = false
+  /// Its connection holds too many bytes that the peer does not take.
+  var isParked = false
   var messages: [ReceivedMessage] = []
   /// How the client says that it compresses.
   var requestCompression: Compression?

@@ -14,6 +14,8 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
   /// Calls that began in this turn: those still running at its end get a deadline timer.
   private var unarmed: [ServerCall] = []
   private var lastMethod: Method?
+  /// Calls that wait until the peer has read more of what is queued for it.
+  private var parked: [ServerCall] = []
   /// Handlers that run, also those whose call is over.
   private(set) var handlers = 0
   private var ticker: ConnectionTicker?
@@ -116,6 +118,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     }
     // Closing of streams is noticed while sending, too.
     if !touched.isEmpty { advanceCalls() }
+    unpark()
     if let fault = session.fault { return end(because: fault) }
     if session.isFinished { transport?.closeAfterFlush() }
   }
@@ -141,10 +144,30 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
 
   private func advance(_ call: ServerCall) {
     if call.closeCode != nil { return abandon(call) }
-    if call.state == .receiving { begin(call) }
+    if call.state == .receiving { if isCongested { park(call) } else { begin(call) } }
     if let failure = call.failure, call.state != .finished { fail(call, failure) }
     call.wakeReader()
     giveBackWindow(call)
+  }
+
+  /// The peer has much to read before more is done for it.
+  private var isCongested: Bool { session?.isCongested ?? false }
+
+  private func park(_ call: ServerCall) {
+    guard !call.isParked else { return }
+    call.isParked = true
+    parked.append(call)
+  }
+
+  /// Goes on with the calls that waited, when the peer has read enough.
+  private func unpark() {
+    guard !parked.isEmpty, !isCongested else { return }
+    let calls = parked
+    parked = []
+    for call in calls {
+      call.isParked = false
+      advance(call)
+    }
   }
 
   /// Starts the handler: of a unary call when its message is complete, of others at once.
@@ -291,6 +314,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
 
   /// Opens the peer's window again for what the handler has taken or will take soon.
   private func giveBackWindow(_ call: ServerCall) {
+    guard !call.isParked else { return }
     let mayConsume = call.isUnary || call.messages.count < server.limits.maxBufferedMessages
     guard call.unconsumed > 0, mayConsume || call.state == .finished else { return }
     session?.consume(call.stream, call.unconsumed)
