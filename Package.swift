@@ -256,6 +256,7 @@ let services: [Target] = [
 
 let moduleTests: [Target] = [
   tests("EventLoop"),
+  tests("Net", ["EventLoop"]),
   tests("HTTP2"),
   tests("HTTP1", ["HTTPCore"]),
   tests("HTTPClient", ["EventLoop", "HTTPCore"]),

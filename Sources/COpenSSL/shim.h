@@ -5,7 +5,11 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 enum {
   COPENSSL_CLOSED = 0,
@@ -46,8 +50,53 @@ static inline long copenssl_write(SSL *ssl, const void *bytes, size_t count) {
   return result == 1 ? (long)put : copenssl_outcome(ssl, result);
 }
 
+// The peer's KeyUpdate messages, as a leaking bucket in the session's application data: the level in
+// the lower half, the second of the last message in the upper one.
+static inline uint64_t copenssl_key_update_state(SSL *ssl) {
+  return (uint64_t)(uintptr_t)SSL_get_app_data(ssl);
+}
+
+static inline bool copenssl_has_too_many_key_updates(SSL *ssl) {
+  return (uint32_t)copenssl_key_update_state(ssl) == UINT32_MAX;
+}
+
+/// Called for each message; `argument` is the bucket's size.
+static inline void copenssl_watch_message(int is_ours, int version, int type, const void *bytes,
+                                          size_t count, SSL *ssl, void *argument) {
+  (void)version;
+  if (is_ours || type != SSL3_RT_HANDSHAKE || count == 0) return;
+  if (*(const unsigned char *)bytes != SSL3_MT_KEY_UPDATE) return;
+  uint64_t state = copenssl_key_update_state(ssl);
+  uint32_t level = (uint32_t)state;
+  uint32_t passed = (uint32_t)time(NULL) - (uint32_t)(state >> 32);
+  if (level == UINT32_MAX) return;
+  level = (passed < level ? level - passed : 0) + 1;
+  if (level > (uint32_t)(uintptr_t)argument) {
+    level = UINT32_MAX;
+    // Ends the reading of records, which would go on for as long as they come.
+    SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
+  }
+  SSL_set_app_data(ssl, (void *)(uintptr_t)((uint64_t)(uint32_t)time(NULL) << 32 | level));
+}
+
+/// Ends the session when its peer sends more than `burst` KeyUpdate messages and one a second.
+static inline void copenssl_limit_key_updates(SSL *ssl, uint32_t burst) {
+  SSL_set_msg_callback(ssl, copenssl_watch_message);
+  SSL_set_msg_callback_arg(ssl, (void *)(uintptr_t)burst);
+}
+
+/// OpenSSL writes to sockets without MSG_NOSIGNAL: a peer that has gone shall be an error, not the end
+/// of the process. A handler that is set stays.
+static inline void copenssl_survive_broken_pipes(void) {
+  struct sigaction current;
+  if (sigaction(SIGPIPE, NULL, &current) == 0 && current.sa_handler == SIG_DFL) {
+    signal(SIGPIPE, SIG_IGN);
+  }
+}
+
 /// What every context of ours shares: no renegotiation, partial writes, read-ahead.
 static inline void copenssl_configure(SSL_CTX *context, int min_version) {
+  copenssl_survive_broken_pipes();
   SSL_CTX_set_min_proto_version(context, min_version);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                    SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_CIPHER_SERVER_PREFERENCE);

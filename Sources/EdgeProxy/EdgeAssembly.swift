@@ -2,6 +2,7 @@ internal import Foundation
 internal import HTTPCore
 internal import HTTPClient
 internal import JWTKit
+internal import Logging
 internal import Net
 internal import ObjectStore
 internal import OneShotAPI
@@ -97,15 +98,19 @@ enum EdgeAssembly {
       logger: app.logger,
       documentation: config.store.publicBaseURL + Page.documentation.rawValue
     )
-    let server = EdgeServer(try bindings(config), core: core, group: app.group)
+    let server = EdgeServer(try bindings(config, app.logger), core: core, group: app.group)
     return ServiceParts(servers: [server])
   }
 
-  private static func bindings(_ config: EdgeConfiguration) throws -> [EdgeServer.Binding] {
+  private static func bindings(
+    _ config: EdgeConfiguration,
+    _ logger: Logger
+  ) throws -> [EdgeServer.Binding] {
     var bindings = [EdgeServer.Binding(endpoint: config.httpListen, tls: nil)]
     if let endpoint = config.httpsListen {
-      let tls = try TLSContext(
-        .publicServer(certificateFile: config.httpsCertificate, keyFile: config.httpsKey)
+      let tls = try TLSContext.observed(
+        .publicServer(certificateFile: config.httpsCertificate, keyFile: config.httpsKey),
+        logger: logger
       )
       bindings.append(EdgeServer.Binding(endpoint: endpoint, tls: tls))
     }

@@ -6,6 +6,8 @@ package enum NetError: Error, Sendable, CustomStringConvertible {
   case system(call: String, message: String)
   /// TLS failed; `reason` is OpenSSL's text or that of the certificate check.
   case tls(reason: String)
+  /// A TLS peer changes its keys more often than ``TLSSession/maxKeyUpdates`` allows.
+  case tooManyKeyUpdates
   /// A certificate, key or CA file cannot be used.
   case credentials(file: String, reason: String)
   /// The other side took too long: to connect, to shake hands, or to take our bytes.
@@ -19,6 +21,7 @@ package enum NetError: Error, Sendable, CustomStringConvertible {
     switch self {
     case .system(let call, let message): "\(call): \(message)"
     case .tls(let reason): "TLS: \(reason)"
+    case .tooManyKeyUpdates: "TLS: too many key updates"
     case .credentials(let file, let reason): "cannot use \(file): \(reason)"
     case .timeout(let what): "timeout: \(what)"
     case .badAddress(let text): "not an address: '\(text)' (host:port or unix:/path)"

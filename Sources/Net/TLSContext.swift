@@ -4,7 +4,8 @@ internal import Synchronization
 /// Certificates and rules of one side of TLS, shared by all loops.
 ///
 /// Files that were replaced are noticed when a connection begins, looked at every ten seconds at most:
-/// the new certificate serves connections to come, those that are open keep what they have.
+/// the new certificate serves connections to come, those that are open keep what they have. Files that
+/// cannot be used leave the old ones in use, which is reported once.
 package final class TLSContext: Sendable {
   /// What to build a context from.
   package struct Configuration: Sendable {
@@ -79,9 +80,11 @@ package final class TLSContext: Sendable {
   package let configuration: Configuration
   private let state: Mutex<State>
   private let checkInterval: Duration
+  private let onReload: @Sendable (NetError?) -> Void
 
   private struct State {
     var native: NativeContext
+    /// Of the files that were looked at last, whether or not they could be used.
     var stamps: [UInt64]
     var checked: ContinuousClock.Instant
   }
@@ -91,13 +94,16 @@ package final class TLSContext: Sendable {
   /// - Parameters:
   ///   - configuration: Role, files and protocols.
   ///   - checkInterval: How long files are believed to be unchanged.
+  ///   - onReload: Told once of each replacement: nil when it is in use, else why it is not.
   /// - Throws: ``NetError/credentials(file:reason:)`` naming the file.
   package init(
     _ configuration: Configuration,
-    checkInterval: Duration = .seconds(10)
+    checkInterval: Duration = .seconds(10),
+    onReload: @escaping @Sendable (NetError?) -> Void = { _ in }
   ) throws(NetError) {
     self.configuration = configuration
     self.checkInterval = checkInterval
+    self.onReload = onReload
     let stamps = configuration.fileStamps
     state = Mutex(
       State(native: try NativeContext(configuration), stamps: stamps, checked: .now)
@@ -105,21 +111,36 @@ package final class TLSContext: Sendable {
   }
 
   func makeSession(descriptor: Int32, serverName: String?) throws(NetError) -> TLSSession {
-    let context = state.withLock { state in
-      refresh(&state, now: .now)
-      return state.native
+    let (context, outcome) = state.withLock { state in
+      let outcome = refresh(&state, now: .now)
+      return (state.native, outcome)
+    }
+    // Outside the lock: it writes logs.
+    switch outcome {
+    case .success: onReload(nil)
+    case .failure(let error): onReload(error)
+    case nil: break
     }
     return try TLSSession(context: context, descriptor: descriptor, serverName: serverName)
   }
 
-  /// Reads replaced files; half a replacement does not fit together, and the old ones stay in use.
-  private func refresh(_ state: inout State, now: ContinuousClock.Instant) {
-    guard now - state.checked >= checkInterval else { return }
+  /// Reads replaced files, each replacement once; half a one does not fit together, and the old files
+  /// stay in use until the other half has come.
+  private func refresh(
+    _ state: inout State,
+    now: ContinuousClock.Instant
+  ) -> Result<Void, NetError>? {
+    guard now - state.checked >= checkInterval else { return nil }
     state.checked = now
     let stamps = configuration.fileStamps
-    guard stamps != state.stamps, let fresh = try? NativeContext(configuration) else { return }
-    state.native = fresh
+    guard stamps != state.stamps else { return nil }
     state.stamps = stamps
+    do {
+      state.native = try NativeContext(configuration)
+      return .success(())
+    } catch {
+      return .failure(error)
+    }
   }
 }
 

@@ -18,6 +18,8 @@ struct TLSSession: ~Copyable {
   /// Names in certificates are URIs with this prefix (SPIFFE form).
   private static let serviceNamePrefix = "spiffe://oneshot/"
   private static let maxServiceNameBytes = 64
+  /// KeyUpdate messages that a peer may send at once; one more each second (TLS 1.3).
+  static let maxKeyUpdates = 60
 
   private let pointer: OpaquePointer
   /// Keeps the context and its protocol list alive.
@@ -35,6 +37,7 @@ struct TLSSession: ~Copyable {
     self.pointer = pointer
     self.context = context
     SSL_set_fd(pointer, descriptor)
+    copenssl_limit_key_updates(pointer, UInt32(Self.maxKeyUpdates))
     guard context.role == .client else {
       SSL_set_accept_state(pointer)
       return
@@ -86,7 +89,9 @@ struct TLSSession: ~Copyable {
     case 1...: return .progress(code)
     case COPENSSL_WANT_READ: return .wantsRead
     case COPENSSL_WANT_WRITE: return .wantsWrite
-    case COPENSSL_CLOSED: return .closed
+    case COPENSSL_CLOSED, COPENSSL_FAILED:
+      if copenssl_has_too_many_key_updates(pointer) { return .failed(.tooManyKeyUpdates) }
+      return code == COPENSSL_CLOSED ? .closed : .failed(.tls(reason: failureReason()))
     default: return .failed(.tls(reason: failureReason()))
     }
   }

@@ -16,7 +16,7 @@ package protocol TransportDelegate: AnyObject {
   func transportDidClose(_ transport: Transport, error: NetError?)
 }
 
-/// Time limits of a connection.
+/// What one connection may take of our time, and of our patience at its end.
 package struct TransportLimits: Sendable {
   /// From the start of a connect to the end of the handshake of TCP.
   package var connectTimeout: Duration = .seconds(20)
@@ -26,6 +26,8 @@ package struct TransportLimits: Sendable {
   package var writeStallTimeout: Duration = .seconds(30)
   /// After our last byte: how long a peer may take to close its side.
   package var lingerTimeout: Duration = .seconds(2)
+  /// Bytes dropped in that time, before the connection is cut.
+  package var lingerBytes = 1_024 * 1_024
 
   package init() {}
 }
@@ -55,6 +57,8 @@ package final class Transport: TurnFlushable, @unchecked Sendable {
   private var state: State
   private var socket: Socket?
   private var tls: TLSSession?
+  /// Taken and not looked at while lingering.
+  private var droppedBytes = 0
   private var watcher: FDWatcher?
   private var timer: LoopTimer?
   private var delegate: (any TransportDelegate)?
@@ -286,10 +290,13 @@ package final class Transport: TurnFlushable, @unchecked Sendable {
 
   private func discardInput() {
     guard let descriptor = socket?.descriptor else { return }
-    while true {
+    // What comes faster than this waits for the next turn: other connections have theirs meanwhile.
+    for _ in 0..<Self.maxReadsPerTurn {
       let count = csockets_read(descriptor, loop.readBuffer.baseAddress, loop.readBuffer.count)
       if count == Int(CSOCKETS_AGAIN) { return }
       if count <= 0 { return finish(nil) }
+      droppedBytes += count
+      if droppedBytes > limits.lingerBytes { return finish(nil) }
     }
   }
 

@@ -23,7 +23,8 @@ package struct ConnectionEnd: Sendable {
   init?(_ error: NetError?, wasOpen: Bool, peer: SocketAddress) {
     switch error {
     case .timeout where wasOpen: kind = "write_stall"
-    case .tls, .timeout: kind = "tls_handshake"
+    case .tooManyKeyUpdates: kind = "key_updates"
+    case .tls where !wasOpen, .timeout: kind = "tls_handshake"
     default: return nil
     }
     reason = error.map { "\($0)" } ?? ""

@@ -38,13 +38,14 @@ final class RPCServerPart: DrainableServer {
   }
 
   func start() async throws {
-    let tls = try TLSContext(
+    let tls = try TLSContext.observed(
       .mutual(
         .server,
         certificateFile: common.tlsCertificateFile,
         keyFile: common.tlsKeyFile,
         authorityFile: common.tlsCAFile
-      )
+      ),
+      logger: logger
     )
     var configuration = RPCServer.Configuration(endpoint: endpoint, tls: tls)
     configuration.interceptors = [observer]

@@ -54,13 +54,14 @@ package final class ServiceContext: Sendable {
     ids = UUIDv7(clock: clock)
     faults = FaultPoints(armed: common.faultPoint)
     drain = DrainSignal()
-    clientTLS = try TLSContext(
+    clientTLS = try TLSContext.observed(
       .mutual(
         .client,
         certificateFile: common.tlsCertificateFile,
         keyFile: common.tlsKeyFile,
         authorityFile: common.tlsCAFile
-      )
+      ),
+      logger: logger
     )
     databaseClient =
       needs.contains(.postgres)

@@ -1,0 +1,121 @@
+import EventLoop
+import Foundation
+import Net
+import Testing
+
+@Suite("Listener") struct ListenerTests {
+  private static func limits(all: Int = 10_000, address: Int = 10_000) -> ListenerLimits {
+    var limits = ListenerLimits()
+    limits.maxConnections = all
+    limits.maxConnectionsPerAddress = address
+    return limits
+  }
+
+  @Test(
+    "A connection over a limit is closed, and one that ends makes room",
+    arguments: [limits(all: 2), limits(address: 2)]
+  )
+  func caps(limits: ListenerLimits) async throws {
+    try await NetFixture.run(limits: limits) { fixture in
+      let first = try await fixture.connect()
+      let server = try await fixture.next()
+      let second = try await fixture.connect()
+      _ = try await fixture.next()
+      let third = try await fixture.connect()
+      // Its TCP handshake is the kernel's; then comes the end.
+      let refused = await third.first { $0 == .ended || $0 != .opened }
+      #expect(refused != nil)
+      for await event in second.events where event == .opened { break }
+      for await event in first.events where event == .opened { break }
+      first.perform { $0.close() }
+      _ = await server.end()
+      let fourth = try await fixture.connect()
+      let served = try await fixture.next()
+      served.send([7])
+      let received = await fourth.first { $0 == .received([7]) }
+      #expect(received != nil)
+    }
+  }
+
+  @Test("Unix sockets carry bytes both ways, and leave the port of an address at 0")
+  func unix() async throws {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).sock").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try await NetFixture.run(on: Endpoint("unix:\(path)")) { fixture in
+      let client = try await fixture.connect()
+      let server = try await fixture.next()
+      server.send([1, 2])
+      let down = await client.first { $0 == .received([1, 2]) }
+      client.send([3])
+      let up = await server.first { $0 == .received([3]) }
+      #expect(down != nil)
+      #expect(up != nil)
+      #expect(fixture.port == 0)
+    }
+  }
+
+  @Test("An address that is taken is an error that says so")
+  func taken() async throws {
+    try await NetFixture.run { fixture in
+      let endpoint = Endpoint.host("127.0.0.1", port: fixture.port)
+      await #expect(throws: NetError.self) {
+        try await NetFixture.run(on: endpoint) { _ in }
+      }
+    }
+  }
+}
+
+@Suite("Transport") struct TransportTests {
+  /// More than both kernel buffers hold.
+  private static let plenty = [UInt8](repeating: 1, count: 1 << 20)
+
+  private static func limits(_ change: (inout TransportLimits) -> Void) -> TransportLimits {
+    var limits = TransportLimits()
+    change(&limits)
+    return limits
+  }
+
+  @Test("A peer that takes nothing is given up after the stall time")
+  func writeStall() async throws {
+    let limits = Self.limits { $0.writeStallTimeout = .milliseconds(50) }
+    try await NetFixture.run(transportLimits: limits) { fixture in
+      let client = try await fixture.connect()
+      let server = try await fixture.next()
+      for await event in client.events where event == .opened { break }
+      client.perform { $0.pauseReading() }
+      server.send(Self.plenty, isEndless: true)
+      let reason = await server.end()
+      #expect(reason == "timeout: the peer reads nothing")
+    }
+  }
+
+  @Test("The farewell of an ended connection waits for a peer that reads nothing only for a while")
+  func farewell() async throws {
+    let limits = Self.limits { $0.writeStallTimeout = .seconds(3_600) }
+    try await NetFixture.run(transportLimits: limits) { fixture in
+      let client = try await fixture.connect()
+      let server = try await fixture.next()
+      for await event in client.events where event == .opened { break }
+      client.perform { $0.pauseReading() }
+      server.send(Self.plenty, isEndless: true)
+      server.perform { $0.closeAfterFlush(within: .milliseconds(50)) }
+      let reason = await server.end()
+      #expect(reason == nil)
+    }
+  }
+
+  @Test("A client that does not shake hands is given up after the handshake time")
+  func handshake() async throws {
+    let limits = Self.limits { $0.handshakeTimeout = .milliseconds(50) }
+    let tls = try Certificates.mutual(.server, "jobs")
+    try await NetFixture.run(tls: tls, transportLimits: limits) { fixture in
+      // In clear text: it connects and says nothing.
+      let client = try await fixture.connect()
+      let server = try await fixture.next()
+      let reason = await server.end()
+      #expect(reason == "timeout: TLS handshake")
+      let seen = await client.first { $0 == .ended }
+      #expect(seen != nil)
+    }
+  }
+}
