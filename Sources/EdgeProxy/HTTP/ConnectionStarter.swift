@@ -92,7 +92,7 @@ final class ConnectionStarter: TransportDelegate, @unchecked Sendable {
 
   func transportDidClose(_ transport: Transport, error: NetError?) {
     switch target {
-    case .http1(let connection): connection.didClose()
+    case .http1(let connection): connection.didClose(error)
     case .http2(let connection): connection.didClose(error)
     case .unknown:
       shard.forget(transport)

@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import HTTP1
+internal import HTTP2
 internal import HTTPCore
 internal import Net
 
@@ -8,7 +9,8 @@ internal import Net
 ///     waiting for a head → taking the body → (answer under way) → waiting for a head …
 ///
 /// The next head is read when the request and its answer are both complete; what a client sends
-/// earlier (pipelining) waits in `backlog`. An answer that comes before the end of the body closes
+/// earlier (pipelining) waits in `backlog`, and beyond `pipelineBytes` in the kernel; it waits, too,
+/// while the client leaves more than `sendBufferBytes` of answers unread. An answer that comes before the end of the body closes
 /// the connection.
 actor HTTP1Connection {
   /// What happens to the body of the current request.
@@ -37,6 +39,11 @@ actor HTTP1Connection {
   private var body: [UInt8] = []
   private var queue = BodyQueue()
   private var pace = BodyPace()
+  private let times: HTTP2TimeLimits
+  private var watch = BodyWatch()
+  /// A request has come.
+  private var isUsed = false
+  private var isEndReported = false
   private var isRequestComplete = false
   private var isAnswerComplete = false
   private var isAnswerBegun = false
@@ -56,6 +63,7 @@ actor HTTP1Connection {
     self.transport = transport
     self.shard = shard
     limits = shard.limits
+    times = limits.http2.times
     deadline = .now + limits.headTime
   }
 
@@ -82,8 +90,8 @@ actor HTTP1Connection {
   }
 
   /// The connection is lost.
-  nonisolated func didClose() {
-    assumeIsolated { $0.lose() }
+  nonisolated func didClose(_ error: NetError?) {
+    assumeIsolated { $0.lose(error) }
   }
 
   /// Looks at the clock, about once a second.
@@ -112,6 +120,7 @@ actor HTTP1Connection {
     var rest = bytes
     parse(&rest)
     backlog.append(contentsOf: rest)
+    if backlog.count > limits.pipelineBytes { pauseReading() }
   }
 
   private func parseBacklog() {
@@ -125,8 +134,10 @@ actor HTTP1Connection {
     }
   }
 
-  /// The request is complete but its answer is not, or the connection ends.
-  private var mustWait: Bool { isClosing || isRequestComplete }
+  /// The request is complete but its answer is not, the client reads nothing, or the connection ends.
+  private var mustWait: Bool { isClosing || isRequestComplete || isOutputFull }
+
+  private var isOutputFull: Bool { output.count > limits.sendBufferBytes }
 
   private func parse(_ input: inout UnsafeRawBufferPointer) {
     isParsing = true
@@ -152,9 +163,19 @@ actor HTTP1Connection {
 
   private func flush(into buffer: inout OutputBuffer) {
     guard !output.isEmpty else { return }
+    // The buffer is the transport's: what follows from the room comes after its turn.
+    if isOutputFull { loop.submit { [self] in assumeIsolated { $0.goOn() } } }
     buffer.append(output)
     output.removeAll(keepingCapacity: output.capacity <= limits.sendBufferBytes)
     resumeProducers()
+  }
+
+  /// Takes the next requests when the client has read enough.
+  private func goOn() {
+    guard !isClosing, !isOutputFull else { return }
+    if case .none = mode { deadline = .now + limits.headTime }
+    parseBacklog()
+    resumeReading()
   }
 
   private func resumeProducers() {
@@ -163,7 +184,8 @@ actor HTTP1Connection {
     for producer in waiting { producer.resume() }
   }
 
-  private func lose() {
+  private func lose(_ error: NetError?) {
+    if let end = ConnectionLoss(error) { report(end.kind, end.reason) }
     isGone = true
     isClosing = true
     queue.fail(CancellationError())
@@ -185,7 +207,7 @@ actor HTTP1Connection {
   }
 
   private func resumeReading() {
-    guard isReadPaused else { return }
+    guard isReadPaused, !isOutputFull, backlog.count <= limits.pipelineBytes else { return }
     isReadPaused = false
     transport.resumeReading()
   }
@@ -194,6 +216,7 @@ actor HTTP1Connection {
 
   private func begin(_ head: HTTPRequestHead, _ exchange: HTTP1Exchange) {
     self.exchange = exchange
+    isUsed = true
     isAnswerBegun = false
     isAnswerComplete = false
     let info = ConnectionInfo(peer: transport.peerAddress, isSecure: transport.isSecure)
@@ -356,8 +379,8 @@ actor HTTP1Connection {
     isAnswerComplete = false
     deadline = .now + (backlog.isEmpty ? limits.idleTime : limits.headTime)
     if isDraining { return close() }
-    resumeReading()
     parseBacklog()
+    resumeReading()
   }
 
   /// The next piece of a streamed body; nil at its end.
@@ -374,8 +397,15 @@ actor HTTP1Connection {
   // MARK: Time
 
   private func checkTime(_ now: ContinuousClock.Instant) {
+    // While the client reads nothing the transport keeps the time.
+    guard !isClosing, !isOutputFull else { return }
     if case .stream = mode, !isRequestComplete, !isReadPaused,
       pace.isTooSlow(now, limits)
+    {
+      return giveUp()
+    }
+    if case .collect = mode,
+      watch.isLate(at: now, received: body.count, isOwed: !isRequestComplete, times)
     {
       return giveUp()
     }
@@ -388,9 +418,28 @@ actor HTTP1Connection {
   }
 
   private func giveUp() {
-    if case .none = mode, parser.isIdle { return close() }
-    if case .none = mode { exchange = HTTP1Exchange() }
+    if case .none = mode {
+      guard !parser.isIdle else {
+        report(isUsed ? .idle : .preface, "nothing was asked for")
+        return close()
+      }
+      exchange = HTTP1Exchange()
+      report(.headers, "the head does not end")
+    } else {
+      report("slow_body", "the body does not come")
+    }
     shard.countFailure("tooSlow")
     fail(Problem(protocolFailure: 408, "tooSlow"))
+  }
+
+  private func report(_ timeout: HTTP2Timeout, _ reason: String) {
+    report(timeout.rawValue, reason)
+  }
+
+  /// One report a connection, whatever else goes wrong with it.
+  private func report(_ kind: String, _ reason: String) {
+    guard !isEndReported else { return }
+    isEndReported = true
+    shard.connectionEnded(kind, reason, transport.peerAddress)
   }
 }

@@ -114,7 +114,7 @@ actor HTTP2Connection {
 
   private func lose(_ error: NetError?) {
     isGone = true
-    if case .timeout(let what) = error { report("write_stall", what) }
+    if let end = ConnectionLoss(error) { report(end.kind, end.reason) }
     session.closeAllStreams(.cancel)
     advanceAll()
     shard.forget(self)
