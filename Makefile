@@ -6,7 +6,7 @@ SWIFT_FILES = git ls-files '*.swift' | grep -vE '/Generated/|^Tests/Protos/'
 .DEFAULT_GOAL := help
 .PHONY: help deps certs build release demo test test-unit test-e2e up down logs status clean \
   generate lint format interop codec-check fuzz bench-smoke bench-rpc bench-scale \
-  bench-codec bench-data
+  bench-codec bench-data flood
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ bench-codec: deps ## pack, unpack and JSON beside swift-protobuf, allocations co
 
 bench-data: deps ## PostgreSQL and Redis from handlers beside a C thread
 	@Benchmarks/data.py $(ARGS)
+
+flood: deps release ## hostile HTTP/2 peers against the stack: what each saw, and what it cost
+	@$(SCRIPTS)/flood.sh $(ARGS)
 
 clean: ## stop everything, delete data, logs, pictures and builds
 	@$(SCRIPTS)/clean.sh

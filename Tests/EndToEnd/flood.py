@@ -7,6 +7,7 @@ flood.py [--json FILE] [--only NAME]: exits with 1 when a bar is missed.
 import argparse
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -35,6 +36,18 @@ def show(row: siege.Row) -> None:
     )
 
 
+def by_process(servers: list[siege.Server]) -> list[list[siege.Server]]:
+    """Ports of one process are attacked one after the other: they share log and counters."""
+    groups: dict[int, list[siege.Server]] = {}
+    for server in servers:
+        groups.setdefault(server.pid, []).append(server)
+    return list(groups.values())
+
+
+def outwait(servers: list[siege.Server]) -> list[siege.Row]:
+    return [row for server in servers for row in siege.outwait(server, show)]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="file for the table as data")
@@ -44,12 +57,16 @@ def main() -> int:
     echoes = [siege.EchoServer(times), siege.EchoServer(times, secure=True)]
     servers = [echo.server for echo in echoes]
     servers += [siege.rpc_victim(times), siege.edge_victim(times), siege.edge_victim(times, secure=True)]
-    print(COLUMNS.format("server", "attack", "limit = default", "what the peer saw", "frames", "memory", "other", ""))
+    servers.append(siege.edge_http1_victim(times))
+    print(COLUMNS.format("server", "attack", "limit = default", "what the peer saw", "sent", "memory", "other", ""))
     rows: list[siege.Row] = []
     try:
+        servers = [server for server in servers if (options.only or "") in server.victim.name]
         for server in servers:
-            if not options.only or options.only in server.victim.name:
-                rows += siege.besiege(server, show)
+            rows += siege.strike(server, show)
+        with ThreadPoolExecutor() as pool:
+            for waited in pool.map(outwait, by_process(servers)):
+                rows += waited
     finally:
         for echo in echoes:
             echo.close()
@@ -66,7 +83,7 @@ def main() -> int:
                 "attack": row.attack.title,
                 "limit": row.attack.limit,
                 "seen": row.outcome.seen,
-                "frames": row.outcome.frames,
+                "sent": row.outcome.frames,
                 "memory_bytes": row.growth,
                 "worst_ms": row.worst,
                 "problems": row.problems,

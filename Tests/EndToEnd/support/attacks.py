@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import time
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, replace
 from typing import Callable
 
 from support.frames import (
@@ -60,6 +61,10 @@ class Victim:
     ask_body: bytes
     is_grpc: bool
     streams: int
+    # Tag of a field of the request that is a string.
+    text_tag: int = 0x0A
+    # 90 of the large answers are more than the kernel's buffers hold.
+    answers_much: bool = True
 
 
 @dataclass
@@ -71,7 +76,8 @@ class Outcome:
     holds: bool
     # Kinds by which the server may count the end of the connection; empty: it goes on.
     kinds: tuple[str, ...] = ()
-    connections: int = 1
+    # Labels under which the edge counts it in edge_protocol_failures_total; empty: not looked at.
+    reasons: tuple[str, ...] = ()
 
 
 def headers(stream: int, fields: bytes, flags: int = END_HEADERS) -> bytes:
@@ -324,6 +330,39 @@ def too_many_fields(victim: Victim) -> Outcome:
         return Outcome(f"status {status}", 1, status == "431" and lives)
 
 
+def header_list(victim: Victim) -> Outcome:
+    """Fields of 33 KiB in all: the request is refused, and the connection goes on."""
+    with Peer(victim.target) as peer:
+        peer.until(lambda: peer.settings_acks > 0)
+        fields = victim.get + b"".join(literal(f"x-{n}", "v" * 4000) for n in range(9))
+        peer.flood(headers(1, fields[:16_000], END_STREAM), 1)
+        peer.flood(frame(CONTINUATION, 0, 1, fields[16_000:32_000]), 1)
+        peer.flood(frame(CONTINUATION, END_HEADERS, 1, fields[32_000:]), 1)
+        peer.until(lambda: 1 in peer.streams and peer.streams[1].is_over)
+        status = peer.streams[1].value(":status") if 1 in peer.streams else None
+        return Outcome(f"status {status}", 3, status == "431" and peer.synchronise())
+
+
+def under_each_limit(victim: Victim) -> Outcome:
+    """As many frames of each kind as the limits allow: nothing of it may be held against the peer."""
+    with Peer(victim.target) as peer:
+        peer.until(lambda: peer.settings_acks > 0)
+        burst = [settings()] * 90 + [frame(PING, 0, 0, bytes(8))] * 90
+        burst += [headers(n, victim.post) + reset(n) for n in odd(190)]
+        number = 401
+        # Eight CONTINUATION frames, and a hundred DATA frames without a byte.
+        burst += [headers(number, victim.post, 0)]
+        burst += [frame(CONTINUATION, 0, number, literal("a", "b"))] * 7
+        burst += [frame(CONTINUATION, END_HEADERS, number, literal("a", "b"))]
+        burst += [frame(DATA, 0, number)] * 95
+        burst += [frame(PRIORITY, 0, 2 * n + 1001, (0).to_bytes(4, "big") + b"\x10") for n in range(9_000)]
+        for part in range(0, len(burst), 200):
+            peer.flood(b"".join(burst[part : part + 200]), 200)
+        peer.flood(ask(victim, number + 2), 1)
+        lives = peer.until(lambda: number + 2 in peer.streams and peer.streams[number + 2].is_ended)
+        return Outcome("served" if lives else f"{peer.ended or 'open'}", peer.sent, lives)
+
+
 def too_many_streams(victim: Victim) -> Outcome:
     """Opens streams over the announced limit."""
     head = headers(1, victim.post)
@@ -420,7 +459,9 @@ def slow_bodies(victim: Victim, limit: float, drip: bool) -> Outcome:
     started = time.monotonic()
     numbers = list(odd(90))
     with Peer(victim.target) as peer:
-        peer.flood(b"".join(headers(n, victim.post) for n in numbers), 90)
+        # The deadline of the method would end the calls before.
+        head = victim.post + (literal("grpc-timeout", "1H") if victim.is_grpc else b"")
+        peer.flood(b"".join(headers(n, head) for n in numbers), 90)
 
         def over() -> int:
             return sum(n in peer.streams and peer.streams[n].is_over for n in numbers)
@@ -459,6 +500,18 @@ def slow_reads(victim: Victim, by_one: bool) -> Outcome:
         return Outcome(f"{over()} of 90 streams reset after {taken:.0f} s", peer.sent, over() == 90)
 
 
+def queued_answers(victim: Victim) -> Outcome:
+    """What 90 answers that nobody takes cost in memory."""
+    with Peer(victim.target, first=PREFACE + settings(window=0)) as peer:
+        for n in odd(90):
+            request = headers(n, victim.large, END_HEADERS if victim.large_body else END_HEADERS | END_STREAM)
+            if victim.large_body:
+                request += frame(DATA, END_STREAM, n, victim.large_body)
+            peer.flood(request, 1)
+        begun = peer.until(lambda: sum(bool(stream.headers) for stream in peer.streams.values()) == 90)
+        return Outcome("90 answers begun", peer.sent, begun and peer.synchronise())
+
+
 def zero_window(victim: Victim) -> Outcome:
     return slow_reads(victim, by_one=False)
 
@@ -491,13 +544,34 @@ def tcp_unread(victim: Victim) -> Outcome:
 def many_connections(victim: Victim, cap: int = 64) -> Outcome:
     """One connection more than an address may have."""
     peers: list[Peer] = []
+    refused = 0
     try:
         for _ in range(cap + 20):
-            peers.append(Peer(victim.target))
+            try:
+                peers.append(Peer(victim.target))
+            except OSError:
+                # Closed in the middle of the TLS handshake.
+                refused += 1
         for peer in peers:
             peer.until(lambda peer=peer: peer.settings_acks > 0 or peer.ended is not None, 2)
         alive = sum(peer.ended is None for peer in peers)
-        return Outcome(f"{alive} of {len(peers)} stay", len(peers), 0 < alive <= cap)
+        return Outcome(f"{alive} of {len(peers) + refused} stay", alive, 0 < alive <= cap)
+    finally:
+        for peer in peers:
+            peer.close()
+
+
+def idle_connections(victim: Victim) -> Outcome:
+    """500 that have said their preface and want nothing, 50 from each of ten addresses."""
+    peers: list[Peer] = []
+    try:
+        for index in range(500):
+            peers.append(Peer(replace(victim.target, source=f"127.0.1.{1 + index // 50}")))
+        open_ones = 0
+        for peer in peers:
+            peer.until(lambda peer=peer: peer.settings_acks > 0, 5)
+            open_ones += peer.settings_acks > 0
+        return Outcome(f"{open_ones} open", len(peers), open_ones == 500)
     finally:
         for peer in peers:
             peer.close()
@@ -563,6 +637,87 @@ def bytes_that_are_no_text(victim: Victim) -> Outcome:
         return Outcome(f"status {status}", 1, over and peer.ended is None)
 
 
+# gRPC's own frames: the call ends with its status, the connection goes on.
+
+
+def call_ends(make: Callable[[Victim], list[tuple[bytes, bytes, set[str]]]]) -> Callable[[Victim], Outcome]:
+    """Each part is (more fields, body, statuses one of which is the answer)."""
+
+    def attack(victim: Victim) -> Outcome:
+        with Peer(victim.target) as peer:
+            peer.until(lambda: peer.settings_acks > 0)
+            parts = make(victim)
+            wrong = []
+            seen = set()
+            for number, (fields, body, statuses) in zip(odd(len(parts)), parts):
+                peer.flood(headers(number, victim.post + fields), 1)
+                for start in range(0, len(body) or 1, 16_384):
+                    piece = body[start : start + 16_384]
+                    is_last = start + 16_384 >= len(body)
+                    # The window is the server's default; it opens again as the body is taken.
+                    peer.flood(frame(DATA, END_STREAM if is_last else 0, number, piece), 1)
+                    if number in peer.streams and peer.streams[number].is_over:
+                        break
+                peer.until(lambda: number in peer.streams and peer.streams[number].is_over, 15)
+                stream = peer.streams.get(number)
+                status = stream and (stream.value("grpc-status") or f"http {stream.value(':status')}")
+                seen.add(f"{status}")
+                if status not in statuses:
+                    wrong.append(f"{status} instead of {' or '.join(sorted(statuses))}")
+            last = 2 * len(parts) + 1
+            peer.flood(ask(victim, last), 1)
+            lives = peer.until(lambda: last in peer.streams and peer.streams[last].is_ended, 10)
+            text = ", ".join(wrong) or f"{len(parts)} refused by status {', '.join(sorted(seen))}"
+            return Outcome(text if lives else f"{peer.ended}", peer.sent, not wrong and bool(lives))
+
+    return attack
+
+
+def message(payload: bytes, flag: int = 0, length: int | None = None) -> bytes:
+    return bytes((flag,)) + (len(payload) if length is None else length).to_bytes(4, "big") + payload
+
+
+def gzip_bomb(size: int) -> bytes:
+    """So many MiB of zeros in a thousandth of that: one compressed piece, repeated."""
+    piece = zlib.compressobj(9, zlib.DEFLATED, -15)
+    block = piece.compress(bytes(1 << 20)) + piece.flush(zlib.Z_FULL_FLUSH)
+    return b"\x1f\x8b\x08" + bytes(6) + b"\x03" + block * size
+
+
+grpc_oversized = call_ends(lambda _: [(b"", message(b"abc", length=0xFFFFFFFF), {"8"})])
+grpc_truncated = call_ends(
+    lambda _: [
+        (b"", message(b"abc", length=100), {"13"}),
+        (b"", b"\0\0", {"13"}),
+        (b"", message(b"", flag=2), {"13"}),
+        (b"", message(b"abc", flag=1), {"13"}),
+        (b"", message(b"") + message(b""), {"12", "13"}),
+        (literal("grpc-encoding", "zstd"), message(b"abc", flag=1), {"12"}),
+        (literal("grpc-encoding", "gzip"), message(b"no gzip", flag=1), {"13"}),
+    ]
+)
+grpc_bomb = call_ends(
+    lambda _: [(literal("grpc-encoding", "gzip"), message(gzip_bomb(3500), flag=1), {"8"})]
+)
+grpc_text = call_ends(
+    lambda v: [
+        (b"", message(bytes((v.text_tag, 2)) + text), {"13", "3"})
+        for text in (b"\xff\xfe", b"\xc0\x80", b"\xed\xa0")
+    ]
+)
+grpc_timeouts = call_ends(
+    lambda _: [
+        (literal("grpc-timeout", text), message(b""), {"13", "3"})
+        for text in ("", "-1S", "1", "123456789S", "1x", "1.5S", "S")
+    ]
+)
+grpc_metadata = call_ends(
+    lambda _: [
+        (block(*[("x-filler", "v" * 1000)] * 15, ("x-filler", "v" * 900)), message(b""), {"http 431", "8"})
+    ]
+)
+
+
 @dataclass
 class Attack:
     """One row of the table."""
@@ -575,9 +730,13 @@ class Attack:
     grpc: bool = True
     edge: bool = True
     secure_only: bool = False
+    growth: int = 64 << 20
+    # Only for peers with (True) or without (False) a certificate; None: for both.
+    mutual: bool | None = None
 
 
 ATTACKS = [
+    Attack("just under each limit", "all of them", under_each_limit),
     Attack("rapid reset", "resetsReceived = 200 in 10 s", rapid_reset),
     Attack("rapid reset, all in one write", "resetsReceived = 200 in 10 s", rapid_reset_at_once),
     Attack("MadeYouReset: window overflow", "resetsSent = 100 in 10 s", window_overflow),
@@ -609,10 +768,32 @@ ATTACKS = [
     Attack("HPACK bomb, 48 MB in 12 KB", "maxOversizedHeaderBlocks = 3", hpack_bomb),
     Attack("1 MB of headers", "maxContinuations = 8, maxHeaderListBytes", megabyte_of_headers),
     Attack("200 fields", "maxHeaderFields = 100", too_many_fields),
+    Attack("36 KB of fields", "maxHeaderListBytes = 32 KiB (gRPC: 16)", header_list),
     Attack("too many streams", "maxConcurrentStreams", too_many_streams),
     Attack("too many streams, SETTINGS not ACKed", "resetsSent = 100 in 10 s", provoke_unacknowledged),
     Attack("pseudo fields and bad fields", "protocol", pseudo),
     Attack("bytes that are no UTF-8", "none", bytes_that_are_no_text),
+    Attack(
+        "90 answers queued, window 0: 4 MiB",
+        "connectionSendHighWater = 1 MiB",
+        queued_answers,
+        growth=4 << 20,
+    ),
+    Attack("gRPC length 0xFFFFFFFF", "maxReceiveMessageBytes = 4 MiB", grpc_oversized, edge=False, growth=1 << 20),
+    Attack("gRPC frames cut, doubled, mislabelled", "protocol", grpc_truncated, edge=False),
+    Attack("gzip bomb, 3.5 GB in 3.6 MB", "maxReceiveMessageBytes = 4 MiB", grpc_bomb, edge=False, growth=8 << 20),
+    Attack("strings that are no UTF-8", "protocol", grpc_text, edge=False),
+    Attack("bad grpc-timeout", "protocol", grpc_timeouts, edge=False),
+    Attack("17 KiB of metadata", "maxMetadataBytes = 16 KiB", grpc_metadata, edge=False),
+    Attack("500 idle connections, 40 KB each", "connectionsPerAddress", idle_connections, mutual=False, growth=500 * 40_000),
+    # Mutual TLS keeps the caller's certificate beside that.
+    Attack(
+        "500 idle connections, 56 KB each",
+        "connectionsPerAddress",
+        lambda victim: idle_connections(victim),
+        mutual=True,
+        growth=500 * 56_000,
+    ),
     Attack("nothing after the handshake", "times.header = 10 s", nothing, waits=True),
     Attack("half a preface", "times.header = 10 s", half_preface, waits=True),
     Attack("no TLS handshake", "handshakeTimeout = 5 s", no_handshake, waits=True, secure_only=True),
@@ -628,12 +809,14 @@ ATTACKS = [
 ]
 
 
-def attacks_on(victim: Victim, waits: bool) -> list[Attack]:
+def attacks_on(victim: Victim, attacks: list[Attack], waits: bool) -> list[Attack]:
     return [
         attack
-        for attack in ATTACKS
+        for attack in attacks
         if attack.waits == waits
         and (attack.grpc if victim.is_grpc else attack.edge)
+        and attack.mutual in (None, victim.target.caller is not None)
+        and (attack.run is not tcp_unread or victim.answers_much)
         and (not attack.secure_only or victim.target.secure or victim.target.caller)
     ]
 

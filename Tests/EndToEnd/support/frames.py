@@ -75,6 +75,7 @@ class Target:
     secure: bool = False
     # Our own address.
     source: str = "127.0.0.1"
+    speaks: str = "h2"
 
     def connect(self, receive_buffer: int | None = None) -> socket.socket:
         plain = socket.socket()
@@ -89,7 +90,7 @@ class Target:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        context.set_alpn_protocols(["h2"])
+        context.set_alpn_protocols([self.speaks])
         if self.caller:
             folder, name = self.caller
             context.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.key")

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Callable
 
 from support import rpc, stack
-from support.attacks import Attack, Outcome, Times, Victim, attacks_on
+from support.attacks import ATTACKS, Attack, Outcome, Times, Victim, attacks_on
+from support.attacks_http1 import HTTP1_ATTACKS
 from support.frames import Target, block
 
 ECHO = "/oneshot.echo.v1.EchoService"
-MEMORY_BAR = 64 << 20
 LATENCY_BAR = 1000.0
 
 
@@ -82,15 +82,21 @@ class Server:
 
     def counters(self) -> dict[str, int]:
         """Ended connections by kind; the echo server has no counters but its lines."""
+        return self.metric("http2_connections_ended_total", "kind")
+
+    def failures(self) -> dict[str, int]:
+        """Requests that broke HTTP at the edge, by reason."""
+        return self.metric("edge_protocol_failures_total", "reason")
+
+    def metric(self, name: str, label: str) -> dict[str, int]:
         if self.metrics_port is None:
             return {}
         page = urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5)
-        pattern = r'^http2_connections_ended_total\{([^}]*)\} ([0-9.]+)'
         found: dict[str, int] = {}
-        for labels, value in re.findall(pattern, page.read().decode(), re.M):
-            kind = re.search(r'kind="([^"]*)"', labels)
-            if kind:
-                found[kind[1]] = int(float(value))
+        for labels, value in re.findall(rf"^{name}\{{([^}}]*)\}} ([0-9.]+)", page.read().decode(), re.M):
+            text = re.search(rf'{label}="([^"]*)"', labels)
+            if text:
+                found[text[1]] = int(float(value))
         return found
 
 
@@ -147,7 +153,7 @@ class Siege:
     def run(self, attack: Attack) -> Row:
         """One attack alone, with everything that it cost."""
         server = self.server
-        lines, counters = len(server.lines()), server.counters()
+        lines, counters, failures_before = len(server.lines()), server.counters(), server.failures()
         self.witness.report()
         server.forget_peak()
         before = server.resident()
@@ -160,12 +166,15 @@ class Siege:
         )
         self.judge(row)
         self.judge_reports(row, lines, counters)
+        for reason in outcome.reasons:
+            if server.failures().get(reason, 0) <= failures_before.get(reason, 0):
+                row.problems.append(f"not counted as {reason}")
         return row
 
     def judge(self, row: Row) -> None:
         if not row.outcome.holds:
             row.problems.append(f"seen: {row.outcome.seen} after {row.outcome.frames} frames")
-        if row.growth > MEMORY_BAR:
+        if row.growth > row.attack.growth:
             row.problems.append(f"{row.growth >> 20} MiB of growth")
         if row.failures:
             row.problems.append(f"{row.failures} calls of another client failed")
@@ -189,13 +198,15 @@ class Siege:
         if self.server.metrics_port is not None:
             now = self.server.counters()
             counted = {k: n - counters.get(k, 0) for k, n in now.items() if n != counters.get(k, 0)}
+            if "idle" not in kinds:
+                counted.pop("idle", None)
             if sum(counted.values()) != wanted or not set(counted) <= set(kinds):
                 row.problems.append(f"counters {counted}, expected one of {kinds or 'none'}")
 
     def run_beside(self, attacks: list[Attack]) -> list[Row]:
         """Attacks that wait for a timer, all at once; cost and reports are judged for all together."""
         server = self.server
-        lines = len(server.lines())
+        lines, counters = len(server.lines()), server.counters()
         self.witness.report()
         server.forget_peak()
         before = server.resident()
@@ -221,7 +232,20 @@ class Siege:
         for row in rows:
             self.judge(row)
         expected = [row.outcome.kinds for row in rows if row.outcome.kinds and "idle" not in row.outcome.kinds]
-        found = [kind_of(line) for line in server.lines()[lines:] if kind_of(line) != "idle"]
+
+        def noticed() -> list[str]:
+            return [kind_of(line) for line in server.lines()[lines:] if kind_of(line) != "idle"]
+
+        try:
+            stack.until("the log lines", lambda: len(noticed()) >= len(expected), seconds=6)
+        except AssertionError:
+            pass
+        found = noticed()
+        if server.metrics_port is not None:
+            now = server.counters()
+            counted = [k for k, n in now.items() if k != "idle" for _ in range(n - counters.get(k, 0))]
+            if sorted(counted) != sorted(found):
+                rows[0].problems.append(f"counters {counted} beside log lines {found}")
         if len(found) != len(expected):
             rows[0].problems.append(f"log lines {found} for {len(expected)} ended connections")
         return rows
@@ -251,6 +275,14 @@ def edge_victim(times: Times, secure: bool = False) -> Server:
     return service_server(victim, "edge")
 
 
+def edge_http1_victim(times: Times) -> Server:
+    """The edge as HTTP/1.1 clients see it; the other client speaks HTTP/2."""
+    server = edge_victim(times)
+    server.victim.name = "edge, HTTP/1.1"
+    server.victim.target.speaks = "http/1.1"
+    return server
+
+
 def service_server(victim: Victim, service: str) -> Server:
     pid = int(stack.script("service.sh", "status", service))
     log = Path(stack.info()["LOGS"]) / f"{service}.log"
@@ -275,6 +307,7 @@ def rpc_victim(times: Times, service: str = "billing") -> Server:
         ask_body=grpc_frame(b""),
         is_grpc=True,
         streams=1000,
+        answers_much=False,
     )
     return service_server(victim, service)
 
@@ -320,6 +353,7 @@ class EchoServer:
             ask_body=echo_request(text="hello"),
             is_grpc=True,
             streams=1000,
+            text_tag=0x12,
         )
         self.server = Server(victim, self.process.pid, self.log)
 
@@ -331,17 +365,31 @@ class EchoServer:
         self.errors.close()
 
 
-def besiege(server: Server, show: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """All attacks on one server, those that wait for timers beside each other."""
+def attacks_by(server: Server, waits: bool) -> list[Attack]:
+    attacks = ATTACKS if server.victim.target.speaks == "h2" else HTTP1_ATTACKS
+    return attacks_on(server.victim, attacks, waits)
+
+
+def strike(server: Server, show: Callable[[Row], None] = lambda row: None) -> list[Row]:
+    """The attacks that do not wait, one after the other."""
     siege = Siege(server)
     rows: list[Row] = []
     try:
-        for attack in attacks_on(server.victim, waits=False):
+        for attack in attacks_by(server, waits=False):
             rows.append(siege.run(attack))
             show(rows[-1])
-        beside = siege.run_beside(attacks_on(server.victim, waits=True))
-        for row in beside:
+        return rows
+    finally:
+        siege.close()
+
+
+def outwait(server: Server, show: Callable[[Row], None] = lambda row: None) -> list[Row]:
+    """The attacks that wait for timers, beside each other."""
+    siege = Siege(server)
+    try:
+        rows = siege.run_beside(attacks_by(server, waits=True))
+        for row in rows:
             show(row)
-        return rows + beside
+        return rows
     finally:
         siege.close()
