@@ -84,7 +84,31 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     try check("uv_prepare_start", uv_prepare_start(prepare) { loop(of: $0)?.finishTurn() })
   }
 
-  deinit { readBuffer.deallocate() }
+  deinit {
+    readBuffer.deallocate()
+    freeHandles()
+  }
+
+  /// Gives back what libuv has; requests that never came to an end keep it.
+  private func freeHandles() {
+    for timer in freeTimers {
+      uv_close(UnsafeMutableRawPointer(timer).assumingMemoryBound(to: uv_handle_t.self)) { base in
+        UnsafeMutableRawPointer(base)?.assumingMemoryBound(to: uv_timer_t.self).deallocate()
+      }
+    }
+    for handle in [UnsafeMutableRawPointer(wakeUp), .init(prepare), .init(idle)] {
+      let base = handle.assumingMemoryBound(to: uv_handle_t.self)
+      base.pointee.data = nil
+      uv_close(base, nil)
+    }
+    // What was closed is told in a turn of its own.
+    uv_run(uv, UV_RUN_NOWAIT)
+    guard uv_loop_close(uv) == 0 else { return }
+    uv.deallocate()
+    wakeUp.deallocate()
+    prepare.deallocate()
+    idle.deallocate()
+  }
 
   // MARK: Life
 
@@ -147,7 +171,22 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     cloopthread_set(Unmanaged.passUnretained(self).toOpaque())
     cloopthread_name(name)
     _ = uv_run(uv, UV_RUN_DEFAULT)
+    letGo()
     cloopthread_set(nil)
+  }
+
+  /// Timers and watchers keep themselves and their owners alive until something happens: on a loop
+  /// that has stopped nothing will.
+  private func letGo() {
+    let visit: uv_walk_cb = { handle, _ in
+      guard let handle, let data = handle.pointee.data else { return }
+      switch uv_handle_get_type(handle) {
+      case UV_TIMER: Unmanaged<LoopTimer>.fromOpaque(data).takeUnretainedValue().cancel()
+      case UV_POLL: Unmanaged<FDWatcher>.fromOpaque(data).takeUnretainedValue().close()
+      default: break
+      }
+    }
+    uv_walk(uv, visit, nil)
   }
 
   // MARK: Work

@@ -31,6 +31,28 @@ private actor Pinned {
     return try await body(loop)
   }
 
+  /// What a timer of a stopped loop has held, and the loop.
+  private func stopWithTimer() async throws -> (owner: () -> AnyObject?, loop: () -> AnyObject?) {
+    let loop = try EventLoop(name: "test")
+    loop.start()
+    let owner = Pinned(loop: loop)
+    await withCheckedContinuation { done in
+      loop.submit {
+        _ = loop.schedule(after: .seconds(3_600)) { _ = owner }
+        done.resume()
+      }
+    }
+    loop.stop()
+    return ({ [weak owner] in owner }, { [weak loop] in loop })
+  }
+
+  @Test("A loop that has stopped lets go of what waits on it, and ends")
+  func letsGo() async throws {
+    let held = try await stopWithTimer()
+    #expect(held.owner() == nil)
+    #expect(held.loop() == nil)
+  }
+
   @Test("A task that prefers the loop stays on its thread across suspensions")
   func taskStaysOnLoop() async throws {
     try await withLoop { loop in
