@@ -106,7 +106,7 @@ struct NetFixture {
     let listener = try await Listener.start(
       on: endpoint,
       group: group,
-      distribution: .roundRobin,
+      distribution: .leastConnections,
       tls: tls,
       limits: limits,
       transportLimits: transportLimits

@@ -347,7 +347,8 @@ def under_each_limit(victim: Victim) -> Outcome:
     """As many frames of each kind as the limits allow: nothing of it may be held against the peer."""
     with Peer(victim.target) as peer:
         peer.until(lambda: peer.settings_acks > 0)
-        burst = [settings()] * 90 + [frame(PING, 0, 0, bytes(8))] * 90
+        # gRPC's ports allow two pings too early, not one more.
+        burst = [settings()] * 90 + [frame(PING, 0, 0, bytes(8))] * (3 if victim.is_grpc else 90)
         burst += [headers(n, victim.post) + reset(n) for n in odd(190)]
         number = 401
         # Eight CONTINUATION frames, and a hundred DATA frames without a byte.
@@ -535,10 +536,10 @@ def tcp_unread(victim: Victim) -> Outcome:
         # Only what comes after the server has given up can be told without reading.
         while time.monotonic() - started < limit + 6 and peer.ended is None:
             time.sleep(0.25)
-            peer.write(frame(PING, 0, 0, bytes(8)), patience=0.1)
+            peer.write(window_update(0, 1), patience=0.1)
         taken = time.monotonic() - started
         how = f"{peer.ended or 'open'} after {taken:.0f} s"
-        return Outcome(how, peer.sent, peer.ended is not None, ("write_stall", "pings"))
+        return Outcome(how, peer.sent, peer.ended is not None, ("write_stall",))
 
 
 def many_connections(victim: Victim, cap: int = 64) -> Outcome:

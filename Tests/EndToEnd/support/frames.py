@@ -239,6 +239,8 @@ class Peer:
     def _take(self, kind: int, flags: int, number: int, payload: bytes) -> None:
         if kind == PING and flags & ACK:
             self.pongs += 1
+        elif kind == PING and self.acknowledges:
+            self.write(frame(PING, ACK, 0, payload))
         elif kind == SETTINGS and flags & ACK:
             self.settings_acks += 1
         elif kind == SETTINGS and self.acknowledges:
