@@ -372,12 +372,13 @@ class Inputs(BadInput):
         for name, link in altered.items():
             with self.subTest(name):
                 reply = self.client.put({"upload_url": link}, data, "image/jpeg")
-                self.refused(reply, 403, "SIGNATURE_INVALID")
+                self.refused(reply, 403, "SIGNED_URL_INVALID")
         self.refused(self.client.put(place, data, "text/html"), 415, "UNSUPPORTED_MEDIA_TYPE")
         # Signed for writing, not for reading.
-        self.refused(self.client.get(url), 403, "SIGNATURE_INVALID")
+        self.refused(self.client.get(url), 403, "SIGNED_URL_INVALID")
         old = re.sub(r"expires=\d+", "expires=1000000000", url)
-        self.refused(self.client.put({"upload_url": old}, data, "image/jpeg"), 403, "SIGNATURE_INVALID")
+        late = self.client.put({"upload_url": old}, data, "image/jpeg")
+        self.refused(late, 403, "SIGNED_URL_INVALID")
         for path in ("/files/../../etc/passwd", "/files/%2e%2e/%2e%2e/etc/passwd", "/files/"):
             self.assertIn(self.client.get(path).status_code, (400, 403, 404))
 

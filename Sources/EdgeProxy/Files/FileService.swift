@@ -55,7 +55,7 @@ final class FileService: Sendable {
     switch store.verify(method: method, target: head.target) {
     case .success(let access): return access
     case .failure(.expired): throw Problem("SIGNED_URL_EXPIRED", "The link has expired.")
-    case .failure: throw Problem("SIGNATURE_INVALID", "The link is not valid.")
+    case .failure: throw Problem("SIGNED_URL_INVALID", "The link is not valid.")
     }
   }
 

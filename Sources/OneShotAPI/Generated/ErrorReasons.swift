@@ -381,5 +381,11 @@ package enum ErrorReasons {
       title: "Event not understood",
       remedy: "Send a documented event type."
     ),
+    ErrorReasonInfo(
+      name: "SIGNED_URL_INVALID",
+      httpStatus: 403,
+      title: "Link not valid",
+      remedy: "Ask for a new link, and use it as it is."
+    ),
   ]
 }

@@ -704,6 +704,7 @@ package enum OneShotAPIFiles {
         "oneshot.options.v1.ERROR_REASON_SESSION_REVOKED",
         "oneshot.options.v1.ERROR_REASON_SIGNATURE_INVALID",
         "oneshot.options.v1.ERROR_REASON_SIGNED_URL_EXPIRED",
+        "oneshot.options.v1.ERROR_REASON_SIGNED_URL_INVALID",
         "oneshot.options.v1.ERROR_REASON_TOKEN_EXPIRED",
         "oneshot.options.v1.ERROR_REASON_UNAUTHENTICATED",
         "oneshot.options.v1.ERROR_REASON_UNAVAILABLE",
@@ -719,7 +720,7 @@ package enum OneShotAPIFiles {
         "oneshot.options.v1.ErrorReason",
       ],
       data: COneShotAPI_oneshot_options_v1_errors_proto(),
-      count: 6315
+      count: 6419
     ),
     FileDescriptorBytes(
       name: "oneshot/options/v1/options.proto",

@@ -1869,7 +1869,8 @@ package enum OpenAPIDocument {
                   "PLAN_NOT_FOUND",
                   "HOLD_CONFLICT",
                   "HOLD_RELEASED",
-                  "EVENT_INVALID"
+                  "EVENT_INVALID",
+                  "SIGNED_URL_INVALID"
                 ]
               },
               "request_id": {
@@ -2232,6 +2233,11 @@ package enum OpenAPIDocument {
           "status": 422,
           "title": "Event not understood",
           "remedy": "Send a documented event type."
+        },
+        "SIGNED_URL_INVALID": {
+          "status": 403,
+          "title": "Link not valid",
+          "remedy": "Ask for a new link, and use it as it is."
         }
       }
     }
