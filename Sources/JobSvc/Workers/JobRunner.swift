@@ -113,13 +113,14 @@ struct JobRunner: Sendable {
     of job: ClaimedJob
   ) async throws -> Ending? {
     let progress = RunProgress(of: job, store: store, relay: relay)
-    return try await withThrowingTaskGroup(of: Ending?.self) { group in
+    let ending = try await withThrowingTaskGroup(of: Ending?.self) { group in
       group.addTask { try await read(events, progress) }
       // Ends by itself only when the job is not ours any more.
       group.addTask { try await progress.store() ? nil : .lost }
       defer { group.cancelAll() }
       return try await group.next() ?? nil
     }
+    return try await progress.storeRest() ? ending : .lost
   }
 
   private func read(

@@ -1,15 +1,16 @@
 internal import ServiceKit
 internal import Synchronization
 
-/// What a run reports on its way, stored for watchers: the newest only, and no more often than every
-/// ``interval``.
+/// What a run reports on its way, stored for watchers: the newest of each stage, and no more often
+/// than every ``interval``.
 ///
-/// A run that is quicker stores nothing but its end. Whatever stays is stored once the interval is
-/// over, so that watchers see the stage that a run stands at.
+/// Whatever stays is stored once the interval is over or the run has ended, so that watchers see
+/// every stage. A run shorter than ``briefest`` stores nothing but its end.
 final class RunProgress: Sendable {
   private struct State {
     var provider: String?
-    var move: (stage: JobStage, progress: JobProgress)?
+    /// Reports that are not stored yet, one for each stage.
+    var moves: [(stage: JobStage, progress: JobProgress)] = []
     /// The claim has told of this stage already.
     var stage = JobStage.preparing
     var progress: JobProgress?
@@ -17,12 +18,17 @@ final class RunProgress: Sendable {
 
   /// Between two writes.
   static let interval: Duration = .milliseconds(200)
+  /// Nobody can watch what is quicker.
+  static let briefest: Duration = .milliseconds(50)
+  /// Reports that wait for their write; a provider that goes to and fro loses those between.
+  private static let maxWaiting = 8
 
   private let job: ClaimedJob
   private let jobs: JobStore
   private let relay: EventRelay
   private let state = Mutex(State())
   private let wake = WakeSignal()
+  private let start = ContinuousClock.now
 
   /// Of one claimed job.
   init(of job: ClaimedJob, store: JobStore, relay: EventRelay) {
@@ -41,9 +47,10 @@ final class RunProgress: Sendable {
   func moved(to stage: JobStage, _ progress: JobProgress) {
     let isNew = state.withLock { state in
       guard stage != state.stage || progress != state.progress else { return false }
+      if stage == state.stage || state.moves.count == Self.maxWaiting { _ = state.moves.popLast() }
       state.stage = stage
       state.progress = progress
-      state.move = (stage, progress)
+      state.moves.append((stage, progress))
       return true
     }
     if isNew { wake.wake() }
@@ -63,25 +70,33 @@ final class RunProgress: Sendable {
     return true
   }
 
+  /// Stores what a run that has ended left to be stored.
+  ///
+  /// - Returns: False when the job is not ours any more.
+  func storeRest() async throws -> Bool {
+    guard ContinuousClock.now - start >= Self.briefest else { return true }
+    return try await write()
+  }
+
   private func write() async throws -> Bool {
-    let (provider, move) = state.withLock { state in
+    let (provider, moves) = state.withLock { state in
       defer {
         state.provider = nil
-        state.move = nil
+        state.moves = []
       }
-      return (state.provider, state.move)
+      return (state.provider, state.moves)
     }
-    guard let move else {
+    guard !moves.isEmpty else {
       if let provider { try await jobs.note(provider: provider, of: job) }
       return true
     }
-    let isOurs = try await jobs.advance(
-      job,
-      stage: move.stage,
-      progress: move.progress,
-      provider: provider
-    )
-    if isOurs { await relay.announce(job.id) }
-    return isOurs
+    for move in moves {
+      let (stage, progress) = move
+      guard try await jobs.advance(job, stage: stage, progress: progress, provider: provider) else {
+        return false
+      }
+    }
+    await relay.announce(job.id)
+    return true
   }
 }
