@@ -26,8 +26,9 @@ final class Codec {
   private static let types: [any ProtobufMessage.Type] = [
     Sample.Scalars.self, Sample.Optionals.self, Sample.Lists.self, Sample.Maps.self,
     Sample.Choices.self, Sample.Tree.self, Sample.Loop.self, Sample.WellKnown.self,
-    Sample.Names.self, Sample.Options.self, Sample.Narrow.self, Sample.BenchJob.self, Sample.BenchCreateJob.self,
-    Sample.BenchEcho.self, Sample.BenchPage.self, Sample.EachScalar.self,
+    Sample.Names.self, Sample.Options.self, Sample.Narrow.self, Sample.BenchJob.self,
+    Sample.BenchCreateJob.self, Sample.BenchEcho.self, Sample.BenchPage.self,
+    Sample.EachScalar.self,
     Sample.EachOptional.self, Sample.EachList.self,
     Sample.EachUnpacked.self, Sample.EachMapKey.self, Sample.EachMapValue.self,
     Sample.EachOneof.self, Sample.EachWellKnown.self, Sample.Awkward.self, Sample.Nothing.self,

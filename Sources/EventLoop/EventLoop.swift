@@ -241,8 +241,8 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
 
   /// Runs jobs until none is ready, then flushes; repeats while flushing made new jobs.
   ///
-  /// After `maxRounds` the loop polls without blocking first, so that tasks which yield for ever
-  /// cannot starve I/O.
+  /// After `maxRounds` it flushes anyway, and the loop polls without blocking, so that tasks which
+  /// yield for ever cannot starve I/O.
   private func finishTurn() {
     var rounds = 0
     while rounds < Self.maxRounds, !(ready.isEmpty && dirty.isEmpty) {
@@ -250,6 +250,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
       if ready.isEmpty { flushDirty() }
       rounds += 1
     }
+    flushDirty()
     setIdling(!(ready.isEmpty && dirty.isEmpty))
   }
 

@@ -99,6 +99,24 @@ private actor Pinned {
     }
   }
 
+  @Test("Yielding for ever does not hold back what connections have to write")
+  func yieldingDoesNotHoldBack() async throws {
+    final class Connection: TurnFlushable, Sendable {
+      let (flushes, flushed) = AsyncStream.makeStream(of: Void.self)
+      func flush() { flushed.finish() }
+    }
+    try await withLoop { loop in
+      let connection = Connection()
+      let busy = Task(executorPreference: loop) {
+        while !Task.isCancelled { await Task.yield() }
+      }
+      loop.submit { loop.enqueueFlush(connection) }
+      for await _ in connection.flushes {}
+      busy.cancel()
+      await busy.value
+    }
+  }
+
   @Test("Offloaded work runs off the loop and its error comes back")
   func offload() async throws {
     struct Failure: Error {}

@@ -359,8 +359,9 @@ import Testing
       } onCancel: {
         forever.fire()
       }
+      let count = ends.increment()
       ended.yield(Task.isCancelled)
-      if ends.increment() == 2 { ended.finish() }
+      if count == 2 { ended.finish() }
       throw CancellationError()
     }
     try await RPCFixture.run(registry) { fixture in

@@ -44,12 +44,7 @@ private final class Mute: TransportDelegate {
       for method in [method, Self.withoutDefault()] {
         _ = try await channel.call(method, [], CallOptions())
       }
-      let timeouts = peer.requests.map { request in
-        request.head.value(of: "grpc-timeout").flatMap { text in
-          Array(text.utf8).withUnsafeBufferPointer { TimeoutHeader.parse($0) }
-        }
-      }
-      let asked = try timeouts.map { try #require($0) }
+      let asked = try Self.timeouts(peer)
       // What has passed since the call began is taken off.
       #expect((Duration.seconds(30)...Duration.seconds(60)).contains(asked[0]))
       #expect((Duration.seconds(70)...Duration.seconds(100)).contains(asked[1]))
@@ -199,13 +194,25 @@ private final class Mute: TransportDelegate {
     try await ClientFixture.run { fixture in
       let peer = try await fixture.peer {
         $0.number == 1
-          ? .trailersOnly(.unavailable, [("grpc-retry-pushback-ms", "10")]) : .silence
+          ? .trailersOnly(.unavailable, [("grpc-retry-pushback-ms", "50")]) : .reply([7])
       }
       let read = RPCFixture.method("Read", retry: .idempotent)
       let channel = try fixture.channel(to: peer)
-      await expectDeadline { _ = try await channel.call(read, [], .timeout(.seconds(1))) }
-      #expect(peer.requests.count == 2)
+      _ = try await channel.call(read, [], .timeout(.seconds(3_000)))
+      let left = try Self.timeouts(peer)
+      #expect(left.count == 2)
+      // The second attempt has what the first one and the pause have left; timers know milliseconds.
+      #expect(left[0] <= .seconds(3_000))
+      #expect(left[1] <= left[0] - .milliseconds(40))
       await channel.close()
+    }
+  }
+
+  /// The times that the requests of a peer gave it.
+  private static func timeouts(_ peer: ScriptedPeer) throws -> [Duration] {
+    try peer.requests.map { request in
+      let text = try #require(request.head.value(of: "grpc-timeout"))
+      return try #require(Array(text.utf8).withUnsafeBufferPointer { TimeoutHeader.parse($0) })
     }
   }
 }

@@ -98,13 +98,17 @@ private let eager = KeepaliveSettings(
   @Test("A peer that answers pings may take as long for a call as its deadline allows")
   func alive() async throws {
     try await ClientFixture.run { fixture in
-      let peer = try await fixture.peer { $0.number == 1 ? .silence : .reply([7]) }
+      let slow = RPCFixture.method("Slow")
+      let peer = try await fixture.peer {
+        $0.head.value(of: ":path") == "/test.Service/Slow" ? .silence : .reply([7])
+      }
       let channel = try fixture.channel(to: peer) {
         $0.keepalive = eager
         $0.keepalive?.timeout = .seconds(60)
       }
+      _ = try await channel.call(method)
       let error = await #expect(throws: ServiceError.self) {
-        try await channel.call(method, [], .timeout(.milliseconds(200)))
+        try await channel.call(slow, [], .timeout(.milliseconds(200)))
       }
       #expect(error?.code == .deadlineExceeded)
       let reply = try await channel.call(method)
