@@ -6,7 +6,7 @@ SWIFT_FILES = git ls-files '*.swift' | grep -vE '/Generated/|^Tests/Protos/'
 .DEFAULT_GOAL := help
 .PHONY: help deps certs build release demo test test-unit test-e2e up down logs status clean \
   generate lint format interop codec-check fuzz bench-smoke bench-rpc bench-scale \
-  bench-codec bench-data flood
+  bench-codec bench-data flood sanitize
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ bench-data: deps ## PostgreSQL and Redis from handlers beside a C thread
 
 flood: deps release ## hostile HTTP/2 peers against the stack: what each saw, and what it cost
 	@$(SCRIPTS)/flood.sh $(ARGS)
+
+sanitize: deps ## suites of the modules that own C memory, under both sanitizers (KIND=address or thread for one)
+	@$(SCRIPTS)/sanitize.sh $(KIND)
 
 clean: ## stop everything, delete data, logs, pictures and builds
 	@$(SCRIPTS)/clean.sh
