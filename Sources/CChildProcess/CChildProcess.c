@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int make_pipes(int pipes[3][2]) {
@@ -99,8 +101,18 @@ void cchild_kill(pid_t pid) {
   if (pid > 0) kill(-pid, SIGKILL);
 }
 
-int cchild_wait(pid_t pid) {
+// Whether the child has ended. It stays a zombie, so that its number names nobody else meanwhile.
+static bool has_ended(pid_t pid) {
+  siginfo_t info = {.si_pid = 0};
+  if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return errno != EINTR;
+  return info.si_pid == pid;
+}
+
+int cchild_wait(pid_t pid, int grace_ms) {
+  const struct timespec nap = {.tv_nsec = 1000000};
   int status = 0;
+  for (int i = 0; i < grace_ms && !has_ended(pid); i++) nanosleep(&nap, NULL);
+  cchild_kill(pid);
   while (waitpid(pid, &status, 0) < 0) {
     if (errno != EINTR) return -1;
   }

@@ -8,7 +8,7 @@ from support.client import Client
 
 # What each service's /readyz reports, and whether the service is ready without it.
 DEPENDENCIES = {
-    "auth": {"database": True, "redis": True, "billing": False},
+    "auth": {"database": True, "redis": True, "billing": False, "jobs": False},
     "billing": {"database": True},
     "gpu": {"database": True, "storage": True, "provider": True},
     "jobs": {"database": True, "redis": True, "storage": True, "billing": False, "gpu": False},

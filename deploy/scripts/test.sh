@@ -46,6 +46,22 @@ generated() {
   if step_passes generate "$ROOT/proto/generate.sh" --check; then count <<<"1 0"; else count <<<"0 1"; fi
 }
 
+PICTURES='^(Media|MediaWorker)Tests\.'
+# Tests at one time. All at once would keep each other waiting, longer than a call may take.
+WIDTH=8
+
+# Runs unit tests of the debug build and adds their counts.
+#   suites NAME OPTION...
+suites() {
+  local name=$1 status=0
+  shift
+  rm -f "$LOGS/$name"*.xml
+  (umask 022 && cd "$ROOT" && swift test --skip-build --xunit-output "$LOGS/$name.xml" \
+    --experimental-maximum-parallelization-width "$WIDTH" "$@") \
+    2>&1 8>&- | tee "$LOGS/$name.log" || status=$?
+  count < <(python3 "$SCRIPTS/count_tests.py" "$status" "$LOGS/$name-swift-testing.xml")
+}
+
 unit() {
   say "PostgreSQL and Redis of the tests"
   "$SCRIPTS/postgres.sh" start
@@ -55,14 +71,13 @@ unit() {
   export ONESHOT_TEST_DATABASE_URL ONESHOT_TEST_REDIS_URL ONESHOT_TEST_CERTS_DIR=$CERTS
   step build-debug "$SCRIPTS/build.sh" tests
   say "unit and integration tests"
-  rm -f "$LOGS"/unit*.xml
-  local status=0
-  (
-    umask 022
-    cd "$ROOT"
-    swift test --skip-build --xunit-output "$LOGS/unit.xml" ${FILTER:+--filter "$FILTER"}
-  ) 2>&1 8>&- | tee "$LOGS/unit.log" || status=$?
-  count < <(python3 "$SCRIPTS/count_tests.py" "$status" "$LOGS"/unit*.xml)
+  if [ -n "$FILTER" ]; then
+    suites unit --filter "$FILTER"
+  else
+    # What computes pictures holds every thread: the others run without it, for their own time's sake.
+    suites unit --skip "$PICTURES"
+    suites unit-pictures --filter "$PICTURES"
+  fi
   "$SCRIPTS/stack.sh" down
 }
 

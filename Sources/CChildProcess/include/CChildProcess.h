@@ -31,7 +31,8 @@ void cchild_close(int fd);
 /// Kills the whole process group.
 void cchild_kill(pid_t pid);
 
-/// Waits for the child's end: its exit status, 128 + signal, or -1. Blocks.
-int cchild_wait(pid_t pid);
+/// Waits for the child's end: its exit status, 128 + signal, or -1. What is left of its process group
+/// after its end, or after `grace_ms`, is killed. Blocks.
+int cchild_wait(pid_t pid, int grace_ms);
 
 #endif

@@ -50,6 +50,18 @@ import Testing
     #expect(complaint.complaint.contains("cp"))
   }
 
+  @Test("The status counts of a child that exits some time after the end of its output")
+  func lateExit() async throws {
+    let script = "exec 1>&-; exec 2>&-; sleep 0.1; exit 3"
+    #expect(try await run("/bin/sh", input: Array(script.utf8)).end.status == 3)
+  }
+
+  @Test("A child that goes on after the end of its output is killed")
+  func goesOn() async throws {
+    let script = "exec 1>&-; exec 2>&-; sleep 1000"
+    #expect(try await run("/bin/sh", input: Array(script.utf8)).end.status == 128 + 9)
+  }
+
   @Test("A child that never ends is killed when its time is over")
   func timeout() async throws {
     let result = try await run("/usr/bin/yes", timeout: .milliseconds(100))

@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// One child process whose pipes are served by a loop.
 ///
-/// It gets its input, closes over, and is read until it ends; then it is killed (it has nothing left
-/// to do) and waited for on the thread pool. Cancelling kills it at once. One use.
+/// It gets its input and is read until its output ends; then it is waited for on the thread pool, and
+/// killed if it goes on. Cancelling kills it at once. One use.
 actor ChildProcess {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -35,6 +35,8 @@ actor ChildProcess {
 
   private static let maxComplaintBytes = 4_096
   private static let chunkBytes = 256 * 1024
+  /// Time that a child has to exit after the end of its output: it closes that a moment before.
+  private static let graceMilliseconds: Int32 = 1_000
 
   /// Prepares a child on `loop`; `receive` takes its output piece by piece and returns false to end it.
   init(loop: EventLoop, receive: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool) {
@@ -61,7 +63,7 @@ actor ChildProcess {
     } catch {
       timer.cancel()
       finish()
-      _ = try? await loop.offload { cchild_wait(pid) }
+      _ = try? await loop.offload { cchild_wait(pid, 0) }
       throw error
     }
     await withTaskCancellationHandler {
@@ -73,7 +75,7 @@ actor ChildProcess {
     }
     // From here on the number may be another process': nothing may kill it any more.
     timer.cancel()
-    let status = try await loop.offload { cchild_wait(pid) }
+    let status = try await loop.offload { cchild_wait(pid, Self.graceMilliseconds) }
     return End(status: status, complaint: String(decoding: complaint, as: UTF8.self))
   }
 
@@ -105,7 +107,9 @@ actor ChildProcess {
       while watchers[1] != nil {
         let count = cchild_read(child.output, buffer.baseAddress, buffer.count)
         if count == Int(CCHILD_AGAIN) { return }
-        guard count > 0, receive(UnsafeRawBufferPointer(rebasing: buffer[..<count])) else {
+        guard count > 0 else { return finish() }
+        guard receive(UnsafeRawBufferPointer(rebasing: buffer[..<count])) else {
+          cchild_kill(child.pid)
           return finish()
         }
       }
@@ -135,7 +139,6 @@ actor ChildProcess {
   private func finish() {
     guard !isOver else { return }
     isOver = true
-    cchild_kill(child.pid)
     if watchers[2] != nil { readErrors() }
     closePipe(0, child.input)
     closePipe(1, child.output)
