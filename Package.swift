@@ -126,6 +126,8 @@ let testProtos: [Target] = [
     path: "Tests/Protos/TestProtos",
     swiftSettings: strict
   ),
+  // Starts the fake servers of tests.
+  .target(name: "PythonServers", path: "Tests/Support/PythonServers", swiftSettings: strict),
 ]
 
 /// gRPC's interoperability tests: a server, a client, and what both speak.
@@ -259,7 +261,7 @@ let moduleTests: [Target] = [
   tests("Net", ["EventLoop"]),
   tests("HTTP2"),
   tests("HTTP1", ["HTTPCore"]),
-  tests("HTTPClient", ["EventLoop", "HTTPCore"]),
+  tests("HTTPClient", ["EventLoop", "HTTPCore", "PythonServers"]),
   tests("Protobuf", ["TestProtos"]),
   tests("JSON", ["Protobuf", "ProtobufJSON", "TestProtos"]),
   tests("Gzip"),
@@ -286,7 +288,7 @@ let serviceTests: [Target] = [
     "JobSvc",
     [
       "EventLoop", "HTTPClient", "HTTPCore", "Net", "ObjectStore", "OneShotAPI", "Postgres",
-      "Protobuf", "Redis", "RPC", "ServiceKit", crypto, log,
+      "Protobuf", "PythonServers", "Redis", "RPC", "ServiceKit", crypto, log,
     ]
   ),
   tests(

@@ -63,7 +63,7 @@ struct EchoServer: AsyncParsableCommand {
     let server = try await RPCServer.start(configuration, registry: registry, group: group)
     health.setAll(.serving)
     Self.write("listening on \(server.address)\n", to: STDOUT_FILENO)
-    try await forever()
+    try await server.serve()
   }
 
   private func configure(_ configuration: inout RPCServer.Configuration) {
@@ -98,16 +98,5 @@ struct EchoServer: AsyncParsableCommand {
     return try TLSContext(
       .mutual(.server, certificateFile: certificate, keyFile: key, authorityFile: authority)
     )
-  }
-
-  /// The process ends by a signal.
-  private func forever() async throws {
-    let (never, continuation) = AsyncStream.makeStream(of: Void.self)
-    try await withTaskCancellationHandler {
-      for await _ in never {}
-      try Task.checkCancellation()
-    } onCancel: {
-      continuation.finish()
-    }
   }
 }

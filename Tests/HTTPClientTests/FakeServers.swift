@@ -1,6 +1,7 @@
 import EventLoop
 import Foundation
 import HTTPClient
+import PythonServers
 
 /// The Python servers of `Support/fake_http_servers.py`, started once for all suites.
 struct FakeServers: Sendable {
@@ -15,33 +16,11 @@ struct FakeServers: Sendable {
     .publicOnly(except: [HTTPEndpoint(address: [127, 0, 0, 9], port: port)])
   }
 
-  private static let running = Result { try start() }
+  private static let running = Result { try PythonServer("fake_http_servers.py") }
 
   /// The running servers.
   static func shared() throws -> FakeServers {
     FakeServers(port: try running.get().port)
-  }
-
-  private struct StartFailure: Error {}
-
-  private static func start() throws -> (port: UInt16, stop: Pipe) {
-    let script = URL(filePath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().appending(path: "Support/fake_http_servers.py")
-    let python = ProcessInfo.processInfo.environment["ONESHOT_TEST_PYTHON"] ?? "python3"
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = [python, script.path]
-    // The servers end when this pipe closes with the test process.
-    let stop = Pipe()
-    process.standardInput = stop
-    let output = Pipe()
-    process.standardOutput = output
-    try process.run()
-    let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-    guard let port = UInt16(line.trimmingCharacters(in: .whitespacesAndNewlines)) else {
-      throw StartFailure()
-    }
-    return (port, stop)
   }
 }
 

@@ -89,6 +89,11 @@ let package = Package(
       path: "Suites/Protos/TestProtos",
       swiftSettings: strict
     ),
+    .target(
+      name: "PythonServers",
+      path: "Suites/Support/PythonServers",
+      swiftSettings: strict
+    ),
     module("EventLoop", ["CUV", "CLoopThread"]),
     module("Net", ["EventLoop", "COpenSSL", "CSockets"]),
     module("HTTP2", ["Net", "CNghttp2"]),
@@ -122,7 +127,7 @@ let package = Package(
     tests("Net", ["EventLoop"]),
     tests("HTTP2"),
     tests("HTTP1", ["HTTPCore"]),
-    tests("HTTPClient", ["EventLoop", "HTTPCore"]),
+    tests("HTTPClient", ["EventLoop", "HTTPCore", "PythonServers"]),
     tests("Protobuf", ["TestProtos"]),
     tests("JSON", ["Protobuf", "ProtobufJSON", "TestProtos"]),
     tests("Gzip"),

@@ -72,22 +72,17 @@ struct ErasureWorker: Worker {
         try await store.pass(erasure.id, from: erasure.step, to: next)
         logger.info("erasure went on", metadata: fields)
       } else {
-        try await store.postpone(
-          erasure.id,
-          by: ErasureRetryRule.delay(afterTries: erasure.tries)
-        )
+        try await postpone(erasure)
       }
     } catch {
       guard !Task.isCancelled else { return }
-      logger.warning(
-        "erasure postponed",
-        metadata: fields.merging(["error": "\(error)"]) { $1 }
-      )
-      try? await store.postpone(
-        erasure.id,
-        by: ErasureRetryRule.delay(afterTries: erasure.tries)
-      )
+      logger.warning("erasure postponed", metadata: fields.merging(["error": "\(error)"]) { $1 })
+      try? await postpone(erasure)
     }
+  }
+
+  private func postpone(_ erasure: DueErasure) async throws {
+    try await store.postpone(erasure.id, by: ErasureRetryRule.delay(afterTries: erasure.tries))
   }
 
   /// Does the step that is next; the step after it, nil when this one needs another call.

@@ -46,13 +46,7 @@ struct ErasureStore: Sendable {
             webhook_url = NULL
         FROM target WHERE job.id = target.id AND job.state IN ('pending', 'running')
         RETURNING \(unescaped: JobStore.eventColumns), NULL AS event_message
-      ), event AS (\(unescaped: JobStore.appendEvent)), ended AS (
-        UPDATE attempt a SET state = 'cancelled', ended_at = now()
-        FROM moved WHERE a.job_id = moved.id AND a.number = moved.attempt AND a.ended_at IS NULL
-      ), owed AS (
-        INSERT INTO settlement (job_id, user_id, action, reason, due_at)
-        SELECT id, user_id, 'release', 2, now() FROM moved
-      )
+      ), \(unescaped: JobStore.endCancelled)
       SELECT id FROM moved
       """,
       """

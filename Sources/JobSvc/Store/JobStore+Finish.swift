@@ -193,13 +193,7 @@ extension JobStore {
             lease_owner = NULL, lease_expires_at = NULL, last_event = last_event + 1
         FROM target WHERE job.id = target.id AND job.state IN ('pending', 'running')
         RETURNING \(unescaped: Self.eventColumns), NULL AS event_message
-      ), event AS (\(unescaped: Self.appendEvent)), ended AS (
-        UPDATE attempt a SET state = 'cancelled', ended_at = now()
-        FROM moved WHERE a.job_id = moved.id AND a.number = moved.attempt AND a.ended_at IS NULL
-      ), owed AS (
-        INSERT INTO settlement (job_id, user_id, action, reason, due_at)
-        SELECT id, user_id, 'release', 2, now() FROM moved
-      )
+      ), \(unescaped: Self.endCancelled)
       SELECT target.attempt, EXISTS (SELECT FROM moved) FROM target
       """
     )

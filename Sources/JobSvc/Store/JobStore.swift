@@ -40,6 +40,18 @@ struct JobStore: Sendable {
     FROM moved
     """
 
+  /// What follows `moved` in a statement that cancels jobs which were admitted: their events, the end
+  /// of their attempts, and the orders to give their holds back.
+  static let endCancelled = """
+    event AS (\(appendEvent)), ended AS (
+      UPDATE attempt a SET state = 'cancelled', ended_at = now()
+      FROM moved WHERE a.job_id = moved.id AND a.number = moved.attempt AND a.ended_at IS NULL
+    ), owed AS (
+      INSERT INTO settlement (job_id, user_id, action, reason, due_at)
+      SELECT id, user_id, 'release', 2, now() FROM moved
+    )
+    """
+
   /// What `moved` must return for ``appendEvent``, of the table called `job`.
   static let eventColumns = """
     job.id, job.user_id, job.attempt, job.last_event, job.state, job.stage, job.progress,

@@ -90,8 +90,7 @@ final class RunProgress: Sendable {
       if let provider { try await jobs.note(provider: provider, of: job) }
       return true
     }
-    for move in moves {
-      let (stage, progress) = move
+    for (stage, progress) in moves {
       guard try await jobs.advance(job, stage: stage, progress: progress, provider: provider) else {
         return false
       }

@@ -23,7 +23,7 @@ extension Channel {
     /// How calls are spread over the addresses, where the service config does not say.
     package var loadBalancing = LoadBalancingPolicy.roundRobin
     /// Pauses between attempts to connect, and between look-ups that fail.
-    package var backoff = ConnectionBackoff()
+    package var backoff = ExponentialBackoff()
     /// Time for one attempt to connect, up to the peer's SETTINGS.
     package var connectTimeout: Duration = .seconds(20)
     /// When a silent peer is asked for a sign of life; nil, gRPC's default: never.

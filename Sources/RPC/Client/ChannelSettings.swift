@@ -8,7 +8,7 @@ struct ChannelSettings: Sendable {
   let serverName: String
   let limits: RPCLimits
   let transportLimits: TransportLimits
-  let backoff: ConnectionBackoff
+  let backoff: ExponentialBackoff
   /// Time for one attempt to connect, up to the peer's SETTINGS.
   let connectTimeout: Duration
   /// Nil: silent peers are not asked for a sign of life.

@@ -40,11 +40,7 @@ struct HealthWatch: Sendable {
     return await withTaskCancellationHandler {
       await follow(call, on: connection, report: report)
     } onCancel: {
-      connection.loop.submit {
-        connection.assumeIsolated {
-          $0.cancel(call, .runtime(.cancelled, "the connection is let go"))
-        }
-      }
+      connection.submitCancel(call, "the connection is let go")
     }
   }
 

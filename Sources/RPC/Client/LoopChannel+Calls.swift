@@ -100,11 +100,7 @@ extension LoopChannel {
     await withTaskCancellationHandler {
       await connection.waitForEnd(of: call)
     } onCancel: {
-      connection.loop.submit {
-        connection.assumeIsolated {
-          $0.cancel(call, .runtime(.cancelled, "the call was cancelled"))
-        }
-      }
+      connection.submitCancel(call, "the call was cancelled")
     }
   }
 }
@@ -126,6 +122,11 @@ extension ClientConnection {
         previousAttempts: previousAttempts
       )
     }
+  }
+
+  /// Gives a call up from wherever its task was cancelled.
+  nonisolated func submitCancel(_ call: ClientCall, _ message: String) {
+    loop.submit { self.assumeIsolated { $0.cancel(call, .runtime(.cancelled, message)) } }
   }
 
   nonisolated func assumeTakeReply(_ call: ClientCall) -> Result<RPCReply, ServiceError> {

@@ -18,11 +18,11 @@ struct ResolutionSchedule {
   private enum State { case idle, resolving, waiting }
 
   private let minInterval: Duration
-  private var backoff: ConnectionBackoff
+  private var backoff: ExponentialBackoff
   private var state = State.idle
   private var lastAnswer: ContinuousClock.Instant?
 
-  init(minInterval: Duration, backoff: ConnectionBackoff) {
+  init(minInterval: Duration, backoff: ExponentialBackoff) {
     self.minInterval = minInterval
     self.backoff = backoff
   }

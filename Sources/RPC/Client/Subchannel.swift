@@ -24,7 +24,7 @@ actor Subchannel {
   private let address: SocketAddress
   private let settings: ChannelSettings
   private let onEvent: @Sendable (Subchannel, Event) -> Void
-  private var backoff: ConnectionBackoff
+  private var backoff: ExponentialBackoff
   /// Slower once a peer has complained.
   private(set) var keepalive: KeepaliveSettings?
   private var state = ConnectivityState.idle

@@ -62,6 +62,17 @@ package final class RPCServer: Sendable {
     address = listener.address
   }
 
+  /// Serves until the task is cancelled, for programs that end by a signal.
+  package func serve() async throws {
+    let (never, continuation) = AsyncStream.makeStream(of: Void.self)
+    try await withTaskCancellationHandler {
+      for await _ in never {}
+      try Task.checkCancellation()
+    } onCancel: {
+      continuation.finish()
+    }
+  }
+
   /// Accepts nothing new, lets running calls finish for at most `timeout`, then cancels them.
   package func drain(timeout: Duration) async {
     await listener.stop()

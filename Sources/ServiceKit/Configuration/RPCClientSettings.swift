@@ -17,7 +17,7 @@ package struct RPCClientSettings: Sendable {
   let serviceConfig: ServiceConfig
 
   /// Our peers are few and near: a restarted one is found again within its callers' patience.
-  private static let backoff = ConnectionBackoff(initial: .milliseconds(50), longest: .seconds(1))
+  private static let backoff = ExponentialBackoff(initial: .milliseconds(50), longest: .seconds(1))
 
   /// What holds without a file: retries as each method's schema says, and only peers that say
   /// that they serve.

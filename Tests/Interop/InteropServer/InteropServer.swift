@@ -41,17 +41,6 @@ struct InteropServer: AsyncParsableCommand {
     health.setAll(.serving)
     // Not `print`: whoever waits for this line reads it through a pipe.
     try FileHandle.standardOutput.write(contentsOf: Data("listening on \(server.address)\n".utf8))
-    try await forever()
-  }
-
-  /// The process ends by a signal.
-  private func forever() async throws {
-    let (never, continuation) = AsyncStream.makeStream(of: Void.self)
-    try await withTaskCancellationHandler {
-      for await _ in never {}
-      try Task.checkCancellation()
-    } onCancel: {
-      continuation.finish()
-    }
+    try await server.serve()
   }
 }

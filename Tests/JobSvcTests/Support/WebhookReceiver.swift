@@ -2,6 +2,7 @@ import Crypto
 import Foundation
 import HTTPClient
 import HTTPCore
+import PythonServers
 import Testing
 
 /// The Python receiver of `Support/fake_webhook_receiver.py`, started once for all suites.
@@ -66,33 +67,10 @@ struct WebhookReceiver: Sendable {
     return Int(String(decoding: response.body, as: UTF8.self))
   }
 
-  private static let running = Result { try start() }
+  private static let running = Result { try PythonServer("fake_webhook_receiver.py") }
 
   /// The running receiver.
   static func shared() throws -> WebhookReceiver {
     WebhookReceiver(port: try running.get().port)
-  }
-
-  private struct StartFailure: Error {}
-
-  private static func start() throws -> (port: UInt16, stop: Pipe) {
-    let script = URL(filePath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent()
-      .appending(path: "Support/fake_webhook_receiver.py")
-    let python = ProcessInfo.processInfo.environment["ONESHOT_TEST_PYTHON"] ?? "python3"
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = [python, script.path]
-    // The receiver ends when this pipe closes with the test process.
-    let stop = Pipe()
-    process.standardInput = stop
-    let output = Pipe()
-    process.standardOutput = output
-    try process.run()
-    let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-    guard let port = UInt16(line.trimmingCharacters(in: .whitespacesAndNewlines)) else {
-      throw StartFailure()
-    }
-    return (port, stop)
   }
 }

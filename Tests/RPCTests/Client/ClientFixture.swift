@@ -40,7 +40,7 @@ struct ClientFixture {
     _ change: (inout Channel.Configuration) -> Void = { _ in }
   ) throws -> Channel {
     var configuration = try Channel.Configuration(target: target, serverName: "x", tls: nil)
-    configuration.backoff = ConnectionBackoff(
+    configuration.backoff = ExponentialBackoff(
       initial: .milliseconds(1),
       longest: .milliseconds(5)
     )

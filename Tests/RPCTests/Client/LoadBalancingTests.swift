@@ -168,7 +168,7 @@ private func expectEqual<Value: Equatable>(
 @Suite("Connection backoff") struct ConnectionBackoffTests {
   @Test("Pauses grow by 1.6 from one second to the longest, and start again after a success")
   func grows() {
-    var backoff = ConnectionBackoff(longest: .seconds(4))
+    var backoff = ExponentialBackoff(longest: .seconds(4))
     let pauses = (0..<5).map { _ in backoff.next(random: 0.5) }
     #expect(pauses.prefix(3) == [.seconds(1), .milliseconds(1_600), .milliseconds(2_560)])
     #expect(pauses.suffix(2) == [.seconds(4), .seconds(4)])
@@ -178,8 +178,8 @@ private func expectEqual<Value: Equatable>(
 
   @Test("Jitter moves a pause by at most a fifth either way")
   func jitter() {
-    var low = ConnectionBackoff()
-    var high = ConnectionBackoff()
+    var low = ExponentialBackoff()
+    var high = ExponentialBackoff()
     expectEqual(low.next(random: 0), .milliseconds(800))
     expectEqual(high.next(random: 1), .milliseconds(1_200))
   }
@@ -190,7 +190,7 @@ private func expectEqual<Value: Equatable>(
 
   @Test("The first request is answered at once, later ones at most once an interval")
   func interval() {
-    var schedule = ResolutionSchedule(minInterval: .seconds(30), backoff: ConnectionBackoff())
+    var schedule = ResolutionSchedule(minInterval: .seconds(30), backoff: ExponentialBackoff())
     expectEqual(schedule.requested(at: start), .resolve)
     // One look-up at a time.
     expectEqual(schedule.requested(at: start), .none)
@@ -205,7 +205,7 @@ private func expectEqual<Value: Equatable>(
 
   @Test("A look-up that fails is repeated with backoff, without being asked")
   func failures() {
-    var schedule = ResolutionSchedule(minInterval: .seconds(30), backoff: ConnectionBackoff())
+    var schedule = ResolutionSchedule(minInterval: .seconds(30), backoff: ExponentialBackoff())
     _ = schedule.requested(at: start)
     expectEqual(schedule.failed(random: 0.5), .wait(.seconds(1)))
     expectEqual(schedule.timerFired(), .resolve)

@@ -14,8 +14,8 @@ struct RetryState {
   /// Attempts that a handler may have seen before the current one.
   private(set) var previousAttempts = 0
   private var wasRefused = false
-  /// Retries since the beginning, or since the server named a pause.
-  private var backoffs = 0
+  /// Begins anew when the server has named a pause.
+  private var backoff: ExponentialBackoff?
 
   /// Takes a failure.
   ///
@@ -62,12 +62,15 @@ struct RetryState {
     _ random: Double
   ) -> Duration {
     if case .after(let asked) = pushback {
-      backoffs = 0
+      backoff = nil
       return asked
     }
-    var pause = policy.initialBackoff
-    for _ in 0..<backoffs { pause = min(pause * policy.backoffMultiplier, policy.maxBackoff) }
-    backoffs += 1
-    return min(pause, policy.maxBackoff) * (0.8 + 0.4 * random)
+    var next = backoff ?? ExponentialBackoff(
+      initial: policy.initialBackoff,
+      longest: policy.maxBackoff,
+      multiplier: policy.backoffMultiplier
+    )
+    defer { backoff = next }
+    return next.next(random: random)
   }
 }

@@ -1,8 +1,10 @@
-/// Pauses between attempts to connect (grpc doc/connection-backoff.md).
+/// Pauses between attempts to connect (grpc doc/connection-backoff.md) and between retries (gRPC
+/// proposal A6).
 ///
 /// The first pause is `initial`, each next one `multiplier` times as long up to `longest`, and each is
-/// moved at random by up to `jitter` of its length. Pauses count from the start of the attempt.
-package struct ConnectionBackoff: Sendable {
+/// moved at random by up to `jitter` of its length. Those of a connection count from the start of the
+/// attempt.
+package struct ExponentialBackoff: Sendable {
   /// Pause after the first failure.
   package var initial: Duration
   /// Longest pause before jitter.
