@@ -65,11 +65,13 @@ struct RetryState {
       backoff = nil
       return asked
     }
-    var next = backoff ?? ExponentialBackoff(
-      initial: policy.initialBackoff,
-      longest: policy.maxBackoff,
-      multiplier: policy.backoffMultiplier
-    )
+    var next =
+      backoff
+      ?? ExponentialBackoff(
+        initial: policy.initialBackoff,
+        longest: policy.maxBackoff,
+        multiplier: policy.backoffMultiplier
+      )
     defer { backoff = next }
     return next.next(random: random)
   }
