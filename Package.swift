@@ -259,7 +259,7 @@ let services: [Target] = [
 let moduleTests: [Target] = [
   tests("EventLoop"),
   tests("Net", ["EventLoop"]),
-  tests("HTTP2"),
+  tests("HTTP2", ["Net"]),
   tests("HTTP1", ["HTTPCore"]),
   tests("HTTPClient", ["EventLoop", "HTTPCore", "PythonServers"]),
   tests("Protobuf", ["TestProtos"]),

@@ -1,6 +1,6 @@
 /// A failure of an HTTP/2 connection.
 package enum HTTP2Error: Error, Sendable, Equatable, CustomStringConvertible {
-  /// A libnghttp2 call failed; `message` is the library's text.
+  /// A libnghttp2 call failed, the peer being innocent; `message` is the library's text.
   case library(call: String, message: String)
   /// The peer broke a limit; the connection is ended.
   case abuse(AbuseKind)
@@ -81,12 +81,13 @@ package enum HTTP2ErrorCode: UInt32, Sendable {
 }
 
 extension HTTP2Violation {
-  /// What the library's refusal to read on means.
-  init(libraryCode code: Int32) {
+  /// What the library's refusal to read on means; nil when it is not the peer's fault.
+  init?(libraryCode code: Int32) {
     switch code {
     case Self.tooManyContinuations: self = .continuations
     case Self.flooded: self = .unreadAnswers
     case Self.badMagic: self = .preface
+    case Self.outOfMemory, Self.callbackFailure: return nil
     default: self = .other
     }
   }
@@ -105,6 +106,8 @@ extension HTTP2Violation {
   }
 
   // nghttp2_error, written out so that this file needs no C.
+  private static let outOfMemory: Int32 = -901
+  private static let callbackFailure: Int32 = -902
   private static let badMagic: Int32 = -903
   private static let flooded: Int32 = -904
   private static let tooManyContinuations: Int32 = -905

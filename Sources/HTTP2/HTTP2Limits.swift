@@ -35,6 +35,9 @@ package struct HTTP2Limits: Sendable {
   /// Frames in `window` that are useful now and then but not in masses: burst sizes.
   package var abuse = AbuseLimits()
 
+  /// What shall go wrong, for tests; whoever sets it keeps it alive as long as the sessions.
+  package var faults: Unmanaged<SessionFaults>?
+
   package init() {}
 }
 

@@ -10,12 +10,13 @@ extension HTTP2Session {
   ///   - endStream: The request has no body.
   ///   - handler: Told what comes back.
   /// - Returns: The stream, which takes the body.
-  /// - Throws: ``HTTP2Error/closing`` when the connection takes no new streams.
+  /// - Throws: ``HTTP2Error/closing`` when the connection takes no new streams; nothing was sent then.
   package func submitRequest(
     _ headers: HeaderBlock,
     endStream: Bool,
     handler: any HTTP2StreamHandler
   ) throws(HTTP2Error) -> HTTP2Stream {
+    guard fault == nil else { throw .closing }
     let stream = HTTP2Stream(id: 0)
     stream.handler = handler
     let data = Unmanaged.passUnretained(stream).toOpaque()
@@ -23,10 +24,16 @@ extension HTTP2Session {
       guard !endStream else {
         return nghttp2_submit_request(pointer, nil, fields.baseAddress, fields.count, nil, data)
       }
-      var source = Self.dataSource(for: stream)
+      var source = dataSource(for: stream)
       return nghttp2_submit_request(pointer, nil, fields.baseAddress, fields.count, &source, data)
     }
-    guard id > 0 else { throw .closing }
+    guard id > 0 else {
+      // All identifiers may be used up; the connection then goes on with the streams it has.
+      if id != NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE.rawValue {
+        endOnFailure(of: "nghttp2_submit_request", id)
+      }
+      throw .closing
+    }
     stream.id = id
     adopt(stream)
     return stream
@@ -45,14 +52,15 @@ extension HTTP2Session {
   /// With `endStream` that is all; else data and the end follow by `send` and `finish`.
   package func submitResponse(_ stream: HTTP2Stream, _ headers: HeaderBlock, endStream: Bool) {
     guard !stream.isClosed else { return }
-    headers.withNativeFields { fields in
+    let code = headers.withNativeFields { fields in
       guard !endStream else {
-        nghttp2_submit_response(pointer, stream.id, fields.baseAddress, fields.count, nil)
-        return
+        return nghttp2_submit_response(pointer, stream.id, fields.baseAddress, fields.count, nil)
       }
-      var source = Self.dataSource(for: stream)
-      nghttp2_submit_response(pointer, stream.id, fields.baseAddress, fields.count, &source)
+      var source = dataSource(for: stream)
+      return nghttp2_submit_response(pointer, stream.id, fields.baseAddress, fields.count, &source)
     }
+    // Refused besides: by a client, and without a stream identifier.
+    endOnFailure(of: "nghttp2_submit_response", code)
   }
 
   /// Queues bytes of the body.
@@ -78,11 +86,15 @@ extension HTTP2Session {
   /// Resets the stream at once.
   package func reset(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
     guard !stream.isClosed else { return }
-    nghttp2_submit_rst_stream(
-      pointer,
-      UInt8(NGHTTP2_FLAG_NONE.rawValue),
-      stream.id,
-      code.rawValue
+    // Refused besides: stream 0.
+    endOnFailure(
+      of: "nghttp2_submit_rst_stream",
+      nghttp2_submit_rst_stream(
+        pointer,
+        UInt8(NGHTTP2_FLAG_NONE.rawValue),
+        stream.id,
+        code.rawValue
+      )
     )
   }
 
@@ -92,58 +104,63 @@ extension HTTP2Session {
   }
 
   func consume(_ id: Int32, _ count: Int) {
-    nghttp2_session_consume(pointer, id, count)
+    // Refused besides: stream 0, and a session that opens its windows by itself. A stream that is gone
+    // is no failure: the connection's window opens all the same.
+    endOnFailure(of: "nghttp2_session_consume", nghttp2_session_consume(pointer, id, count))
   }
 
   /// Asks the peer for a sign of life; its answers are counted in `pongs`.
   package func ping() {
-    nghttp2_submit_ping(pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil)
+    // Only answers to PING can be too many for the library, and those it makes itself.
+    endOnFailure(
+      of: "nghttp2_submit_ping",
+      nghttp2_submit_ping(pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil)
+    )
     pingsSent += 1
   }
 
   /// First GOAWAY of a graceful end: the peer learns of it, streams on their way are still taken.
+  ///
+  /// Server only.
   package func announceShutdown() {
-    nghttp2_submit_shutdown_notice(pointer)
+    // Refused besides: by a client.
+    endOnFailure(of: "nghttp2_submit_shutdown_notice", nghttp2_submit_shutdown_notice(pointer))
   }
 
   /// Final GOAWAY: streams that came until now are finished, later ones are not processed.
   ///
   /// The session is finished when the last of those streams is. `debug` tells the peer's log why.
   package func goAway(_ code: HTTP2ErrorCode = .noError, debug: StaticString = "") {
-    nghttp2_submit_goaway(
-      pointer,
-      UInt8(NGHTTP2_FLAG_NONE.rawValue),
-      nghttp2_session_get_last_proc_stream_id(pointer),
-      code.rawValue,
-      debug.utf8Start,
-      debug.utf8CodeUnitCount
+    // Refused besides: a stream identifier of ours, and a text over the frame size; these are constants.
+    endOnFailure(
+      of: "nghttp2_submit_goaway",
+      nghttp2_submit_goaway(
+        pointer,
+        UInt8(NGHTTP2_FLAG_NONE.rawValue),
+        nghttp2_session_get_last_proc_stream_id(pointer),
+        code.rawValue,
+        debug.utf8Start,
+        debug.utf8CodeUnitCount
+      )
     )
   }
 
   private func resume(_ stream: HTTP2Stream) {
     guard stream.isDeferred else { return }
     stream.isDeferred = false
-    nghttp2_session_resume_data(pointer, stream.id)
+    // Refused besides: a stream that is closed, or whose data source does not wait; it said that it does.
+    endOnFailure(of: "nghttp2_session_resume_data", nghttp2_session_resume_data(pointer, stream.id))
   }
 
-  private static func dataSource(for stream: HTTP2Stream) -> nghttp2_data_provider {
+  private func dataSource(for stream: HTTP2Stream) -> nghttp2_data_provider {
     var provider = nghttp2_data_provider()
     // Unretained: the session keeps the stream until the library has closed it.
     provider.source.ptr = Unmanaged.passUnretained(stream).toOpaque()
-    provider.read_callback = { _, _, buffer, count, flags, source, data in
-      guard let buffer, let flags, let data, let pointer = source?.pointee.ptr else { return 0 }
-      let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
-      let session = Unmanaged<HTTP2Session>.fromOpaque(data).takeUnretainedValue()
-      return session.produce(
-        stream,
-        into: UnsafeMutableRawBufferPointer(start: buffer, count: count),
-        flags
-      )
-    }
+    provider.read_callback = readBody
     return provider
   }
 
-  private func produce(
+  fileprivate func produce(
     _ stream: HTTP2Stream,
     into buffer: UnsafeMutableRawBufferPointer,
     _ flags: UnsafeMutablePointer<UInt32>
@@ -163,10 +180,31 @@ extension HTTP2Session {
   private func produceEnd(_ stream: HTTP2Stream, _ flags: UnsafeMutablePointer<UInt32>) {
     cnghttp2_set_eof(flags, stream.body.trailers == nil ? 0 : 1)
     guard let trailers = stream.body.trailers else { return }
-    _ = trailers.withNativeFields { fields in
+    let code = trailers.withNativeFields { fields in
       nghttp2_submit_trailer(pointer, stream.id, fields.baseAddress, fields.count)
     }
+    // Refused besides: without a stream identifier.
+    endOnFailure(of: "nghttp2_submit_trailer", code)
   }
+}
+
+/// Lets a stream's body write itself into a DATA frame.
+let readBodyOfStream: nghttp2_data_source_read_callback = {
+  _,
+  _,
+  buffer,
+  count,
+  flags,
+  source,
+  data in
+  guard let buffer, let flags, let data, let pointer = source?.pointee.ptr else { return 0 }
+  let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
+  let session = Unmanaged<HTTP2Session>.fromOpaque(data).takeUnretainedValue()
+  return session.produce(
+    stream,
+    into: UnsafeMutableRawBufferPointer(start: buffer, count: count),
+    flags
+  )
 }
 
 extension HeaderBlock {

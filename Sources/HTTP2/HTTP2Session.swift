@@ -37,6 +37,8 @@ package final class HTTP2Session {
   package var openStreams: Int { active.count }
 
   var pointer: OpaquePointer?
+  /// The library's way to the bytes of a body.
+  private(set) var readBody: nghttp2_data_source_read_callback = readBodyOfStream
   private var meter: AbuseMeter
   private var abuse: AbuseKind?
   /// Why the connection cannot go on; nil while it can.
@@ -72,8 +74,20 @@ package final class HTTP2Session {
     let options = try SessionOptions(limits)
     let callbacks = try SessionCallbacks()
     let this = Unmanaged.passUnretained(self).toOpaque()
-    let create = role == .server ? nghttp2_session_server_new2 : nghttp2_session_client_new2
-    try check("nghttp2_session_new", create(&pointer, callbacks.pointer, this, options.pointer))
+    let faults = limits.faults?.takeUnretainedValue()
+    faults?.breakCallback(of: callbacks)
+    if faults?.brokenCallback == .dataSource { readBody = { _, _, _, _, _, _, _ in brokenSource } }
+    let create = role == .server ? nghttp2_session_server_new3 : nghttp2_session_client_new3
+    // After a failure the library leaves a pointer behind that it has freed.
+    var raw: OpaquePointer?
+    let code =
+      if var memory = faults?.memory {
+        create(&raw, callbacks.pointer, this, options.pointer, &memory)
+      } else {
+        create(&raw, callbacks.pointer, this, options.pointer, nil)
+      }
+    try check("nghttp2_session_new", code)
+    pointer = raw
     try submitSettings()
   }
 
@@ -125,13 +139,44 @@ package final class HTTP2Session {
       count(.useless)
     }
     if let abuse {
-      nghttp2_session_terminate_session(pointer, HTTP2ErrorCode.enhanceYourCalm.rawValue)
+      sayFarewell(.enhanceYourCalm)
       throw note(.abuse(abuse))
     }
-    guard taken < 0 else { return }
-    let code = Int32(truncatingIfNeeded: taken)
-    nghttp2_session_terminate_session(pointer, HTTP2ErrorCode.protocolError.rawValue)
-    throw note(.violation(HTTP2Violation(libraryCode: code)))
+    if taken < 0 { throw refusal(Int32(truncatingIfNeeded: taken)) }
+    // A callback may have asked for what the library could not do.
+    if let fault { throw fault }
+  }
+
+  /// What it means that the library reads no further.
+  private func refusal(_ code: Int32) -> HTTP2Error {
+    guard let violation = HTTP2Violation(libraryCode: code) else {
+      endOnFailure(of: "nghttp2_session_mem_recv", code)
+      return fault ?? .closing
+    }
+    sayFarewell(.protocolError)
+    return note(.violation(violation))
+  }
+
+  /// Ends the connection when a call of the library has failed.
+  ///
+  /// Almost always memory has run out: a frame is missing then for which somebody would wait for ever.
+  /// Where a call knows other refusals, they are named beside it; none of them can happen.
+  @inline(__always)
+  func endOnFailure(of call: StaticString, _ code: Int32) {
+    if code < 0 { libraryFailed(call, code) }
+  }
+
+  @inline(never)
+  private func libraryFailed(_ call: StaticString, _ code: Int32) {
+    guard fault == nil else { return }
+    _ = note(.library(call: "\(call)", message: text(code)))
+    sayFarewell(.internalError)
+  }
+
+  /// Queues the last GOAWAY; if even for that there is no memory, the connection ends without.
+  @discardableResult
+  private func sayFarewell(_ code: HTTP2ErrorCode) -> Bool {
+    nghttp2_session_terminate_session(pointer, code.rawValue) == 0
   }
 
   private func note(_ error: HTTP2Error) -> HTTP2Error {
@@ -170,7 +215,7 @@ package final class HTTP2Session {
     )
     if let timeout = watch.look(at: now, progress) {
       if timeout == .idle { throw .timeout(.idle) }
-      nghttp2_session_terminate_session(pointer, HTTP2ErrorCode.enhanceYourCalm.rawValue)
+      sayFarewell(.enhanceYourCalm)
       throw note(.timeout(timeout))
     }
     var stalled = 0
@@ -187,6 +232,9 @@ package final class HTTP2Session {
   }
 
   /// Appends frames that wait, up to the limit of one turn.
+  ///
+  /// - Throws: ``HTTP2Error/library(call:message:)`` when nothing more can be sent. A fault that shows
+  ///   while sending is in `fault`: there may be a farewell to send.
   package func fill(_ buffer: inout OutputBuffer) throws(HTTP2Error) {
     while buffer.count < limits.fillBytes {
       var bytes: UnsafePointer<UInt8>?
@@ -196,7 +244,7 @@ package final class HTTP2Session {
         continue
       }
       guard count > 0, let bytes else {
-        throw .library(call: "nghttp2_session_mem_send", message: text(Int32(count)))
+        throw note(.library(call: "nghttp2_session_mem_send", message: text(Int32(count))))
       }
       buffer.append(UnsafeRawBufferPointer(start: bytes, count: count))
     }
@@ -206,7 +254,7 @@ package final class HTTP2Session {
   private func endAfterSending() -> Bool {
     guard let abuse, fault == nil else { return false }
     _ = note(.abuse(abuse))
-    return nghttp2_session_terminate_session(pointer, HTTP2ErrorCode.enhanceYourCalm.rawValue) == 0
+    return sayFarewell(.enhanceYourCalm)
   }
 
   /// Whether frames wait to be sent.
@@ -320,6 +368,7 @@ package final class HTTP2Session {
   func didClose(_ id: Int32, _ code: UInt32) {
     if openBlock == id { openBlock = nil }
     guard let stream = stream(id) else { return }
+    // Fails only for a stream that the library does not know.
     nghttp2_session_set_stream_user_data(pointer, id, nil)
     end(stream, HTTP2ErrorCode(rawValue: code) ?? .internalError)
   }
@@ -383,6 +432,7 @@ package final class HTTP2Session {
     active.append(stream)
     guard role == .server else { return }
     let data = Unmanaged.passUnretained(stream).toOpaque()
+    // Fails only for a stream that the library does not know; it is just telling us of this one.
     nghttp2_session_set_stream_user_data(pointer, stream.id, data)
   }
 
@@ -403,6 +453,8 @@ package final class HTTP2Session {
     return Unmanaged<HTTP2Stream>.fromOpaque(data).takeUnretainedValue()
   }
 }
+
+private var brokenSource: Int { Int(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue) }
 
 private func setting(_ id: nghttp2_settings_id, _ value: UInt32) -> nghttp2_settings_entry {
   nghttp2_settings_entry(settings_id: Int32(id.rawValue), value: value)

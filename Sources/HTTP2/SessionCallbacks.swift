@@ -78,11 +78,11 @@ private func code(_ goesOn: Bool) -> Int32 {
 
 private func didSend(_ frame: UnsafePointer<nghttp2_frame>, by session: HTTP2Session) {
   if frame.pointee.hd.type == UInt8(NGHTTP2_DATA.rawValue) { session.didSendData() }
-  guard session.role == .server else { return }
-  if frame.pointee.hd.type <= UInt8(NGHTTP2_HEADERS.rawValue) { session.hasSentMessages = true }
   if frame.pointee.hd.type == UInt8(NGHTTP2_GOAWAY.rawValue) {
     return session.didSendGoAway(frame.pointee.goaway.error_code)
   }
+  guard session.role == .server else { return }
+  if frame.pointee.hd.type <= UInt8(NGHTTP2_HEADERS.rawValue) { session.hasSentMessages = true }
   if frame.pointee.hd.type == UInt8(NGHTTP2_RST_STREAM.rawValue) {
     // Other codes are our own decision; these the peer has provoked.
     switch HTTP2ErrorCode(rawValue: frame.pointee.rst_stream.error_code) {

@@ -104,6 +104,8 @@ actor HTTP2Connection {
     do {
       try session.fill(&buffer)
     } catch {
+      // No farewell can be sent either.
+      report(error.kind, "\(error)")
       return transport.close()
     }
     // Closing of streams is noticed while sending, too.

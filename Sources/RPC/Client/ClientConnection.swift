@@ -98,8 +98,17 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
       self.session = session
       transport.setNeedsFlush()
     } catch {
+      closeReason = "\(error)"
       transport.close()
     }
+  }
+
+  /// Ends the connection, telling the peer why if it still reads.
+  private func end(because error: HTTP2Error) {
+    closeReason = closeReason ?? "\(error)"
+    // Before that nobody sends calls here, and the reason is of use to those who wait.
+    if isReady { leave() }
+    transport?.closeAfterFlush(within: settings.limits.http2.times.farewell)
   }
 
   private func receive(_ bytes: UnsafeRawBufferPointer) {
@@ -108,7 +117,7 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
     do {
       try session.receive(bytes)
     } catch {
-      transport?.closeAfterFlush()
+      end(because: error)
     }
     if !isReady, session.didReceiveSettings {
       isReady = true
@@ -125,9 +134,11 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
     do {
       try session.fill(&buffer)
     } catch {
+      closeReason = "\(error)"
       transport?.close()
       return
     }
+    if let fault = session.fault { return end(because: fault) }
     if session.isFinished { transport?.closeAfterFlush() }
   }
 
@@ -222,8 +233,9 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
         session.finish(stream)
       }
     } catch {
-      // Out of stream identifiers, or going away.
+      // Out of stream identifiers or of memory, or going away.
       leave()
+      transport?.setNeedsFlush()
       return false
     }
     calls[ObjectIdentifier(call)] = call

@@ -2,7 +2,8 @@ package import EventLoop
 internal import HTTP2
 internal import Net
 
-/// A connection that was ended because of its peer, for one log line and one counter.
+/// A connection that was ended because of its peer, or because we could not go on, for one log line
+/// and one counter.
 package struct ConnectionEnd: Sendable {
   /// A word of a fixed list, for counters: docs/rpc.md names them.
   package let kind: String

@@ -76,6 +76,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
       ticker?.add(self)
       transport.setNeedsFlush()
     } catch {
+      report(ConnectionEnd(error, peer: transport.peerAddress))
       transport.close()
     }
   }
@@ -113,6 +114,8 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     do {
       try session.fill(&buffer)
     } catch {
+      // No farewell can be sent either.
+      report(transport.map { ConnectionEnd(error, peer: $0.peerAddress) })
       transport?.close()
       return
     }
