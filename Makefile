@@ -5,8 +5,8 @@ SCRIPTS := deploy/scripts
 SWIFT_FILES = git ls-files '*.swift' | grep -vE '/Generated/|^Tests/Protos/'
 .DEFAULT_GOAL := help
 .PHONY: help deps certs build release demo test test-unit test-e2e up down logs status clean \
-  generate lint format interop codec-check fuzz bench-smoke bench-rpc bench-scale \
-  bench-codec bench-data flood sanitize
+  generate lint format interop codec-check fuzz bench bench-smoke bench-rpc bench-scale \
+  bench-steps bench-codec bench-data flood sanitize
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ format: ## format the Swift code
 interop: deps ## gRPC's interop cases, ours and the official library's, as a matrix
 	@$(SCRIPTS)/interop.sh
 
+bench: deps release ## every benchmark below in its short form, one after another
+	@Benchmarks/all.sh
+
 bench-smoke: deps release ## requests/s, p99 and CPU of three calls through the whole stack
 	@Benchmarks/smoke.sh
 
@@ -74,6 +77,9 @@ bench-rpc: deps ## a call's CPU, latency and memory beside four gRPC servers (AR
 
 bench-scale: deps ## a call's cost with many connections, idle streams and loops (ARGS='--tables loops')
 	@Benchmarks/scale.sh $(ARGS)
+
+bench-steps: deps ## instructions, code and runtime calls of one call, single-stepped (ARGS='--top 20')
+	@Benchmarks/steps.sh $(ARGS)
 
 bench-codec: deps ## pack, unpack and JSON beside swift-protobuf, allocations counted
 	@Benchmarks/codec.py $(ARGS)

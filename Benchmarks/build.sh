@@ -60,6 +60,14 @@ build_swift() {
 # Runs in the Python environment of the end-to-end tests.
 build_python() { :; }
 
+# What runs a server instruction by instruction.
+build_step() {
+  [ "$(uname -m)" = x86_64 ] ||
+    { echo "error: single steps are counted on x86-64 only, this machine is $(uname -m)" >&2; exit 1; }
+  is_newer "$BUILD/step" "$HERE/Steps/step.c" ||
+    quietly step gcc -O2 -Wall -Wextra -Werror -o "$BUILD/step" "$HERE/Steps/step.c"
+}
+
 # Another build of EchoServer, to compare a change with.
 build_base() {
   [ -x "${BASELINE:-}" ] || { echo "error: BASELINE must name the EchoServer to compare with" >&2; exit 1; }

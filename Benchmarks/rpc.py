@@ -146,15 +146,16 @@ def free_port() -> int:
 class Server:
     """A running peer."""
 
-    def __init__(self, command: list[str], log: pathlib.Path, is_secure: bool) -> None:
+    core = SERVER_CORE
+
+    def __init__(self, command: list[str], log: pathlib.Path, is_secure: bool, **options) -> None:
         self.port = free_port()
         self.is_secure = is_secure
         started = time.monotonic()
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                ["taskset", "-c", SERVER_CORE, *command, "--port", str(self.port)],
-                stdout=output,
-                stderr=output,
+                ["taskset", "-c", self.core, *command, "--port", str(self.port)],
+                **{"stdout": output, "stderr": output, **options},
             )
         while not self.is_listening():
             if self.process.poll() is not None or time.monotonic() - started > 20:
@@ -186,10 +187,15 @@ class Server:
 
 
 class Bench:
-    def __init__(self, arguments: argparse.Namespace, folder: pathlib.Path) -> None:
+    load_timeout = LOAD_TIMEOUT
+
+    def __init__(
+        self, arguments: argparse.Namespace, folder: pathlib.Path, rows: dict[str, Row] | None = None
+    ) -> None:
         self.arguments = arguments
         self.folder = folder
-        for key, row in ROWS.items():
+        self.rows = rows or ROWS
+        for key, row in self.rows.items():
             (folder / f"request-{key}").write_bytes(row.request)
         self.calls: dict[tuple[str, str, bool], int] = {}
         self.dropped = 0
@@ -241,7 +247,7 @@ class Bench:
 
     def load(self, key: str, server: Server, calls: int, log: pathlib.Path | None = None) -> float:
         """Runs h2load; returns calls per second after checking that each had its reply."""
-        row = ROWS[key]
+        row = self.rows[key]
         command = ["taskset", "-c", LOAD_CORE, "h2load", f"-n{calls}", f"-c{row.clients}", f"-m{row.streams}"]
         command += ["-d", str(self.folder / f"request-{key}"), "-H", "te: trailers"]
         command += ["-H", "content-type: application/grpc"]
@@ -259,10 +265,10 @@ class Bench:
         command += [f"{scheme}://127.0.0.1:{server.port}{row.path}"]
         try:
             output = subprocess.run(
-                command, capture_output=True, text=True, env=environment, timeout=LOAD_TIMEOUT
+                command, capture_output=True, text=True, env=environment, timeout=self.load_timeout
             ).stdout
         except subprocess.TimeoutExpired:
-            raise SystemExit(f"{row.name}: no end after {LOAD_TIMEOUT} seconds; a reply is missing")
+            raise SystemExit(f"{row.name}: no end after {self.load_timeout} seconds; a reply is missing")
         answered = f"{calls} succeeded, 0 failed" in output
         data = re.search(r"\((\d+)\) data", output)
         if not answered or not data or int(data[1]) != calls * row.reply_bytes:
@@ -271,7 +277,7 @@ class Bench:
 
     def calls_for(self, key: str, peer: str, server: Server) -> int:
         """As many calls as take the wished time, found once; also the warming-up."""
-        row, seconds = ROWS[key], self.arguments.seconds
+        row, seconds = self.rows[key], self.arguments.seconds
         if row.rate:
             return int(row.rate * max(seconds, 2)) // row.clients * row.clients
         known = self.calls.get((key, peer, server.is_secure))
@@ -290,7 +296,7 @@ class Bench:
 
     def measure(self, key: str, peer: str, server: Server) -> dict | None:
         """One load; None when the machine was busy with something else each time."""
-        row = ROWS[key]
+        row = self.rows[key]
         log = self.folder / "calls" if row.is_timed else None
         calls = self.calls_for(key, peer, server)
         for _ in range(TRIES):
