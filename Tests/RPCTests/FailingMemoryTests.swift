@@ -46,7 +46,7 @@ private final class FailingMemory: Sendable {
         tls: nil
       )
       if !atServer { configuration.limits = limits }
-      configuration.backoff = ConnectionBackoff(
+      configuration.backoff = ExponentialBackoff(
         initial: .milliseconds(1),
         longest: .milliseconds(5)
       )
