@@ -1,21 +1,28 @@
-// The asynchronous client library of Redis.
+// The client library of Redis: connecting, reading and parsing without blocking.
 #ifndef ONESHOT_CHIREDIS_SHIM_H
 #define ONESHOT_CHIREDIS_SHIM_H
 
-#include <hiredis/async.h>
+#include <errno.h>
 #include <hiredis/hiredis.h>
+#include <string.h>
+#include <sys/socket.h>
 
-/// The error of a failed connect: `err` of the asynchronous context is still 0 in the callback.
-static inline const char *chiredis_error(const redisAsyncContext *context) {
-  return context->c.errstr;
+/// The reason of `err`.
+static inline const char *chiredis_error(const redisContext *context) { return context->errstr; }
+
+/// How connecting ended: 0, or an error number.
+static inline int chiredis_connect_error(const redisContext *context) {
+  int code = 0;
+  socklen_t size = sizeof code;
+  if (getsockopt(context->fd, SOL_SOCKET, SO_ERROR, &code, &size) != 0) return errno;
+  return code;
 }
 
-static inline int chiredis_error_code(const redisAsyncContext *context) { return context->c.err; }
-
-static inline int chiredis_descriptor(const redisAsyncContext *context) { return context->c.fd; }
-
-static inline int chiredis_keep_alive(redisAsyncContext *context) {
-  return redisEnableKeepAlive(&context->c);
+/// Writes what the kernel takes: the number of bytes, 0 when it takes none now, or a negative error number.
+static inline long chiredis_send(const redisContext *context, const void *bytes, size_t count) {
+  ssize_t sent = send(context->fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent >= 0) return sent;
+  return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 }
 
 #endif

@@ -11,6 +11,9 @@ internal import Redis
 /// Prints the calls, the seconds, and the CPU microseconds of one call.
 @main
 enum DataBench {
+  /// One call of a handler, which stays where its caller is as the handlers of RPC do.
+  private typealias Call = nonisolated(nonsending) @Sendable (Int) async throws -> Void
+
   static func main() async throws {
     let arguments = CommandLine.arguments
     guard arguments.count >= 5, let inFlight = Int(arguments[3]), let calls = Int(arguments[4])
@@ -43,7 +46,7 @@ enum DataBench {
     _ calls: Int,
     _ inFlight: Int,
     _ loop: EventLoop,
-    _ call: @escaping @Sendable (Int) async throws -> Void
+    _ call: @escaping Call
   ) async throws {
     try await run(calls / 10, inFlight, loop, call)
     let clock = ContinuousClock()
@@ -58,7 +61,7 @@ enum DataBench {
     _ calls: Int,
     _ inFlight: Int,
     _ loop: EventLoop,
-    _ call: @escaping @Sendable (Int) async throws -> Void
+    _ call: @escaping Call
   ) async throws {
     let handlers = (0..<inFlight).map { number in
       Task(executorPreference: loop) {
@@ -68,7 +71,9 @@ enum DataBench {
     for handler in handlers { try await handler.value }
   }
 
-  private static func read(_ client: PostgresClient, _ index: Int) async throws {
+  nonisolated(nonsending) private static func read(_ client: PostgresClient, _ index: Int)
+    async throws
+  {
     let key = Int32(1 + index % 1000)
     let rows = try await client.query(
       "SELECT id, name, state, progress, cost, created_at FROM bench_row WHERE id = \(key)"
@@ -85,7 +90,7 @@ enum DataBench {
     guard id == key, !name.isEmpty, progress >= 0 else { fatalError("not the row") }
   }
 
-  private static func spend(
+  nonisolated(nonsending) private static func spend(
     _ client: RedisClient,
     _ script: RedisScript,
     _ index: Int

@@ -1,74 +1,59 @@
 /// A value that can be an argument of a command.
 package protocol RedisArgument: Sendable {
   /// Adds this argument.
-  func write(to command: inout RedisCommand)
+  func write(to output: inout RedisOutput)
 }
 
 extension String: RedisArgument {
-  package func write(to command: inout RedisCommand) {
-    var copy = self
-    copy.withUTF8 { command.append(UnsafeRawBufferPointer($0)) }
-  }
+  package func write(to output: inout RedisOutput) { output.append(self) }
 }
 
 extension Int: RedisArgument {
-  package func write(to command: inout RedisCommand) { String(self).write(to: &command) }
+  package func write(to output: inout RedisOutput) { output.append(self) }
 }
 
 extension [UInt8]: RedisArgument {
-  package func write(to command: inout RedisCommand) {
-    withUnsafeBytes { command.append($0) }
+  package func write(to output: inout RedisOutput) {
+    withUnsafeBytes { output.append($0) }
   }
 }
 
-/// A command in Redis's wire format: a count of arguments, then each with its length.
-package struct RedisCommand: Sendable {
-  private(set) var bytes: [UInt8]
-  private(set) var isFinished = false
-
-  init(_ name: StaticString, argumentCount: Int) {
-    bytes = []
-    bytes.reserveCapacity(64 + argumentCount * 24)
-    appendLine("*", argumentCount + 1)
-    append(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+/// A command that is written when there is a connection for it.
+enum RedisCommand: Sendable {
+  /// Numbers are what scripts mostly take, and cost least in an array of their own.
+  enum ScriptArguments: Sendable {
+    case numbers([Int])
+    case values([any RedisArgument])
   }
 
-  init(name: String, argumentCount: Int) {
-    bytes = []
-    bytes.reserveCapacity(64 + argumentCount * 24)
-    appendLine("*", argumentCount + 1)
-    name.write(to: &self)
-  }
+  case named(String, [any RedisArgument])
+  /// `evalsha` are the first two parts as ``RedisScript`` keeps them.
+  case script(_ evalsha: [UInt8], _ keys: [String], ScriptArguments)
 
-  /// Adds one argument: `$<length>`, the bytes, each ended by CR LF.
-  mutating func append(_ argument: UnsafeRawBufferPointer) {
-    appendLine("$", argument.count)
-    bytes.append(contentsOf: argument)
-    appendLineEnd()
-  }
-
-  mutating func append(_ arguments: [any RedisArgument]) {
-    for argument in arguments { argument.write(to: &self) }
-  }
-
-  /// Adds the NUL that hiredis needs behind a command.
-  mutating func finish() {
-    isFinished = true
-    bytes.append(0)
-  }
-
-  private mutating func appendLine(_ kind: Unicode.Scalar, _ number: Int) {
-    bytes.append(UInt8(ascii: kind))
-    if number < 10 {
-      bytes.append(UInt8(ascii: "0") + UInt8(number))
-    } else {
-      bytes.append(contentsOf: String(number).utf8)
+  func write(to output: inout RedisOutput) {
+    switch self {
+    case .named(let name, let arguments):
+      output.begin(partCount: 1 + arguments.count)
+      output.append(name)
+      for argument in arguments { argument.write(to: &output) }
+    case .script(let evalsha, let keys, .numbers(let numbers)):
+      Self.begin(evalsha, keys, numbers.count, &output)
+      for number in numbers { output.append(number) }
+    case .script(let evalsha, let keys, .values(let values)):
+      Self.begin(evalsha, keys, values.count, &output)
+      for value in values { value.write(to: &output) }
     }
-    appendLineEnd()
   }
 
-  private mutating func appendLineEnd() {
-    bytes.append(13)
-    bytes.append(10)
+  private static func begin(
+    _ evalsha: [UInt8],
+    _ keys: [String],
+    _ argumentCount: Int,
+    _ output: inout RedisOutput
+  ) {
+    output.begin(partCount: 3 + keys.count + argumentCount)
+    output.append(encoded: evalsha)
+    output.append(keys.count)
+    for key in keys { output.append(key) }
   }
 }

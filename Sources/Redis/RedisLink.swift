@@ -1,24 +1,30 @@
 internal import EventLoop
 internal import Logging
 
-/// The connection of one loop: an actor pinned to it.
+/// The connection of one loop.
 ///
 ///     connecting ── first answer ──▶ ready ── end, or no answer ──▶ waiting ── pause ──▶ connecting
 ///
 /// Commands of all callers share the connection; answers come in the order of the commands. While
 /// there is no connection, commands fail at once, except before the very first attempt has ended:
 /// those wait for it, within their own time.
-actor RedisLink {
-  nonisolated let loop: EventLoop
-  nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+///
+/// No actor: a caller on the loop, which is nearly every one, sends without leaving its task. Timers hold
+/// the link, until `shutDown` at the latest, and nobody holds it weakly: counting references to an
+/// object that is held weakly takes a slower way at every call.
+// @unchecked: all state is touched on the loop only; what others call goes there first.
+final class RedisLink: @unchecked Sendable {
+  let loop: EventLoop
 
-  typealias Completion = UnsafeContinuation<Result<RedisValue, RedisError>, Never>
+  typealias Answer = Result<RedisValue, RedisError>
+  typealias Completion = UnsafeContinuation<Answer, Never>
 
   /// A command without an answer.
   private struct Pending {
     /// nil once the caller has given up; the answer is then dropped.
     var completion: Completion?
-    var deadline: ContinuousClock.Instant
+    /// On the clock of `EventLoop.nanoseconds`.
+    var deadline: Int64
     var isHandshake = false
   }
 
@@ -26,43 +32,56 @@ actor RedisLink {
 
   private let endpoint: RedisEndpoint
   private let limits: RedisLimits
+  private let stallTimeout: Int64
   private let logger: Logger
   private var state: State = .waiting
   private var context: RedisContext?
   private var contextNumber = 0
   private var backoff: Backoff
+  // Unchecked: no method uses it while it is being changed, and to have that checked costs at each call.
+  @exclusivity(unchecked)
   private var pending = RingQueue<Pending>(minimumCapacity: 64)
   private var early: [(command: RedisCommand, pending: Pending)] = []
   private var isFirstAttempt = true
   private var lastError: RedisError?
   private var sweepTimer: LoopTimer?
-  private var sweepAt: ContinuousClock.Instant?
+  private var sweepAt: Int64?
 
   init(loop: EventLoop, endpoint: RedisEndpoint, limits: RedisLimits, logger: Logger) {
     self.loop = loop
     self.endpoint = endpoint
     self.limits = limits
+    stallTimeout = limits.stallTimeout.wholeNanoseconds
     self.logger = logger
     backoff = Backoff(first: .milliseconds(20), longest: limits.longestBackoff)
   }
 
-  nonisolated func start() {
-    loop.submit { self.assumeIsolated { $0.connect() } }
+  func start() {
+    loop.submit { self.connect() }
   }
 
   // MARK: Commands
 
-  /// Sends a finished command and waits for its answer, at most `timeout`.
+  /// When a call that begins now must have ended.
+  func deadline(after timeout: Duration?, else usual: Int64) -> Int64 {
+    loop.nanoseconds + (timeout.map(\.wholeNanoseconds) ?? usual)
+  }
+
+  /// Sends a command and waits for its answer, until `deadline` at most.
   ///
   /// The wait ignores cancellation of the task: it is short and bounded.
-  func run(_ command: RedisCommand, timeout: Duration) async throws(RedisError) -> RedisValue {
-    let deadline = loop.now + timeout
-    let result = await withUnsafeContinuation { (completion: Completion) in
-      submit(command, Pending(completion: completion, deadline: deadline))
+  nonisolated(nonsending) func answer(
+    to command: RedisCommand,
+    until deadline: Int64
+  ) async -> Answer {
+    await withUnsafeContinuation { (completion: Completion) in
+      let entry = Pending(completion: completion, deadline: deadline)
+      if loop.isCurrent {
+        submit(command, entry)
+      } else {
+        loop.submit { self.submit(command, entry) }
+      }
     }
-    let value = try result.get()
-    if case .error(let message) = value { throw RedisError(.server, message) }
-    return value
   }
 
   private func submit(_ command: RedisCommand, _ entry: Pending) {
@@ -105,18 +124,16 @@ actor RedisLink {
     state = .connecting
     contextNumber += 1
     let number = contextNumber
-    _ = loop.schedule(after: limits.connectTimeout) { [weak self] in
-      self?.assumeIsolated { $0.connectTimedOut(number) }
-    }
+    _ = loop.schedule(after: limits.connectTimeout) { self.connectTimedOut(number) }
     switch endpoint.place {
     case .unix(let path): open(.unix(path: path), number)
     case .tcp(let host, let port):
       Task(executorPreference: loop) {
         do {
           let addresses = try await self.loop.resolve(host, port: port)
-          await self.open(addresses[(number - 1) % addresses.count], number)
+          self.open(addresses[(number - 1) % addresses.count], number)
         } catch {
-          await self.lose("looking up the host: \(error)", number)
+          self.lose("looking up the host: \(error)", number)
         }
       }
     }
@@ -136,7 +153,7 @@ actor RedisLink {
   /// Logs in, selects the database and asks for a sign of life.
   private func handshake() {
     for command in endpoint.handshake {
-      send(command, Pending(completion: nil, deadline: loop.now, isHandshake: true))
+      send(command, Pending(completion: nil, deadline: loop.nanoseconds, isHandshake: true))
     }
   }
 
@@ -167,7 +184,7 @@ actor RedisLink {
     let pause = backoff.next()
     let fields: Logger.Metadata = ["error": "\(reason)", "retry_in": "\(pause)"]
     logger.warning("redis connection lost", metadata: fields)
-    _ = loop.schedule(after: pause) { [weak self] in self?.assumeIsolated { $0.connect() } }
+    _ = loop.schedule(after: pause) { self.connect() }
   }
 
   private func failAll(_ kind: RedisError.Kind, _ reason: String) {
@@ -177,7 +194,18 @@ actor RedisLink {
     for (_, entry) in waiting { refuse(entry, .unavailable, reason) }
   }
 
-  func shutDown() {
+  /// Closes for good, from any thread; calls that wait get ``RedisError/Kind/closed``.
+  func shutDown() async {
+    await withUnsafeContinuation { (completion: UnsafeContinuation<Void, Never>) in
+      loop.submit {
+        self.shutDownHere()
+        completion.resume()
+      }
+    }
+  }
+
+  /// The same on the loop.
+  func shutDownHere() {
     guard state != .closed else { return }
     state = .closed
     sweepTimer?.cancel()
@@ -188,21 +216,15 @@ actor RedisLink {
 
   // MARK: Answers
 
-  private func act(on events: [RedisContext.Event], _ number: Int) {
-    for event in events where number == contextNumber {
-      switch event {
-      case .connected: handshake()
-      case .reply(let value): answer(value, number)
-      case .noReply: break
-      case .ended(let reason): lose(reason, number)
-      }
-    }
-  }
-
   private func answer(_ value: RedisValue, _ number: Int) {
     guard let entry = pending.popFirst() else { return lose("an answer without a command", number) }
     guard entry.isHandshake else {
-      entry.completion?.resume(returning: .success(value))
+      guard let completion = entry.completion else { return }
+      if case .error(let message) = value {
+        completion.resume(returning: .failure(RedisError(.server, message)))
+      } else {
+        completion.resume(returning: .success(value))
+      }
       return
     }
     // Also LOADING and MASTERDOWN come here: such a server is not of use yet.
@@ -212,21 +234,20 @@ actor RedisLink {
 
   // MARK: Deadlines
 
-  private func scheduleSweep(at instant: ContinuousClock.Instant) {
+  private func scheduleSweep(at instant: Int64) {
     if let sweepAt, sweepAt <= instant { return }
     sweepTimer?.cancel()
     sweepAt = instant
-    sweepTimer = loop.schedule(after: instant - loop.now) { [weak self] in
-      self?.assumeIsolated { $0.sweep() }
-    }
+    let delay = Duration.nanoseconds(instant - loop.nanoseconds)
+    sweepTimer = loop.schedule(after: delay) { self.sweep() }
   }
 
   /// Answers those whose time is over, and drops a connection that has stopped answering.
   private func sweep() {
     sweepAt = nil
     guard state != .closed else { return }
-    let now = loop.now
-    var next: ContinuousClock.Instant?
+    let now = loop.nanoseconds
+    var next: Int64?
     for offset in 0..<pending.count {
       guard var entry = pending[offset], entry.completion != nil else { continue }
       if entry.deadline > now {
@@ -239,7 +260,7 @@ actor RedisLink {
     }
     sweepEarly(now, &next)
     if let oldest = pending.first, !oldest.isHandshake {
-      let last = oldest.deadline + limits.stallTimeout
+      let last = oldest.deadline + stallTimeout
       if last <= now { return lose("the server does not answer", contextNumber) }
       next = min(next ?? last, last)
     }
@@ -247,8 +268,8 @@ actor RedisLink {
   }
 
   private func sweepEarly(
-    _ now: ContinuousClock.Instant,
-    _ next: inout ContinuousClock.Instant?
+    _ now: Int64,
+    _ next: inout Int64?
   ) {
     let waiting = early
     early = []
@@ -264,20 +285,15 @@ actor RedisLink {
 }
 
 extension RedisLink: RedisContextOwner {
-  nonisolated func contextIsReady(_ id: Int, _ events: FDEvents) {
-    assumeIsolated { link in
-      guard let context = link.context, context.id == id else { return }
-      context.handle(events)
-      link.act(on: context.takeEvents(), id)
-    }
+  func contextDidConnect(_ id: Int) {
+    if id == contextNumber { handshake() }
   }
 
-  nonisolated func contextHasEvents(_ id: Int) {
-    assumeIsolated { link in
-      guard let context = link.context, context.id == id else { return }
-      link.act(on: context.takeEvents(), id)
-    }
+  func context(_ id: Int, didReceive value: RedisValue) {
+    if id == contextNumber { answer(value, id) }
   }
+
+  func contextDidEnd(_ id: Int, _ reason: String) { lose(reason, id) }
 }
 
 extension RedisEndpoint {
@@ -285,18 +301,18 @@ extension RedisEndpoint {
   var handshake: [RedisCommand] {
     var commands: [RedisCommand] = []
     if let password {
-      var auth = RedisCommand("AUTH", argumentCount: user == nil ? 1 : 2)
-      user?.write(to: &auth)
-      password.write(to: &auth)
-      commands.append(auth)
+      commands.append(.named("AUTH", user.map { [$0, password] } ?? [password]))
     }
-    if database != 0 {
-      var select = RedisCommand("SELECT", argumentCount: 1)
-      database.write(to: &select)
-      commands.append(select)
-    }
-    commands.append(RedisCommand("PING", argumentCount: 0))
-    for index in commands.indices { commands[index].finish() }
+    if database != 0 { commands.append(.named("SELECT", [database])) }
+    commands.append(.named("PING", []))
     return commands
+  }
+}
+
+extension Duration {
+  /// Whole nanoseconds, at most those of a century: nobody waits longer.
+  var wholeNanoseconds: Int64 {
+    let (seconds, attoseconds) = components
+    return min(seconds, 3_155_760_000) * 1_000_000_000 + attoseconds / 1_000_000_000
   }
 }

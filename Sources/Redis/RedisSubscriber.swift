@@ -12,8 +12,7 @@ package enum RedisSubscriptionEvent: Sendable, Hashable {
 /// One connection in subscribed mode for all channels of a client. An actor pinned to its loop.
 ///
 /// It is opened with the first subscription and restored for ever. A channel of its own stays
-/// subscribed all the time: hiredis 0.14 aborts on an answer that comes while it believes that nothing
-/// is subscribed, and subscribing to it again is the sign of life that is asked for at intervals.
+/// subscribed all the time: subscribing to it again is the sign of life that is asked for at intervals.
 actor RedisSubscriber {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -95,11 +94,8 @@ actor RedisSubscriber {
     if state == .ready { send("UNSUBSCRIBE", channel) }
   }
 
-  private func send(_ name: StaticString, _ channel: String) {
-    var command = RedisCommand(name, argumentCount: 1)
-    channel.write(to: &command)
-    command.finish()
-    _ = context?.send(command)
+  private func send(_ name: String, _ channel: String) {
+    _ = context?.send(.named(name, [channel]))
   }
 
   func shutDown() {
@@ -163,19 +159,16 @@ actor RedisSubscriber {
 
   // MARK: Messages
 
-  private func act(on events: [RedisContext.Event], _ number: Int) {
-    for event in events where number == contextNumber {
-      switch event {
-      case .connected:
-        let commands = endpoint.handshake
-        handshakeLeft = commands.count
-        for command in commands { _ = context?.send(command) }
-      case .reply(let value) where handshakeLeft > 0: continueHandshake(value, number)
-      case .reply(let value): received(value)
-      case .noReply: break
-      case .ended(let reason): lose(reason, number)
-      }
-    }
+  private func connected(_ number: Int) {
+    guard number == contextNumber else { return }
+    let commands = endpoint.handshake
+    handshakeLeft = commands.count
+    for command in commands { _ = context?.send(command) }
+  }
+
+  private func take(_ value: RedisValue, _ number: Int) {
+    guard number == contextNumber else { return }
+    if handshakeLeft > 0 { continueHandshake(value, number) } else { received(value) }
   }
 
   private func continueHandshake(_ value: RedisValue, _ number: Int) {
@@ -227,18 +220,15 @@ actor RedisSubscriber {
 }
 
 extension RedisSubscriber: RedisContextOwner {
-  nonisolated func contextIsReady(_ id: Int, _ events: FDEvents) {
-    assumeIsolated { subscriber in
-      guard let context = subscriber.context, context.id == id else { return }
-      context.handle(events)
-      subscriber.act(on: context.takeEvents(), id)
-    }
+  nonisolated func contextDidConnect(_ id: Int) {
+    assumeIsolated { $0.connected(id) }
   }
 
-  nonisolated func contextHasEvents(_ id: Int) {
-    assumeIsolated { subscriber in
-      guard let context = subscriber.context, context.id == id else { return }
-      subscriber.act(on: context.takeEvents(), id)
-    }
+  nonisolated func context(_ id: Int, didReceive value: RedisValue) {
+    assumeIsolated { $0.take(value, id) }
+  }
+
+  nonisolated func contextDidEnd(_ id: Int, _ reason: String) {
+    assumeIsolated { $0.lose(reason, id) }
   }
 }

@@ -25,6 +25,25 @@ extension RedisSuite {
       }
     }
 
+    @Test("Values beyond what a socket takes at once come back whole, among others")
+    func large() async throws {
+      try await TestRedis.run { redis in
+        let (client, key) = (redis.client, redis.key("a"))
+        let bytes = [UInt8](unsafeUninitializedCapacity: 16 << 20) { buffer, count in
+          for index in buffer.indices {
+            buffer[index] = UInt8(truncatingIfNeeded: index &* 31 >> 3)
+          }
+          count = buffer.count
+        }
+        async let stored = client.command("SET", key, bytes)
+        async let echo = client.command("ECHO", "small")
+        #expect(try await stored == .status("OK"))
+        #expect(try await echo.text == "small")
+        let isSame = try await client.command("GET", key).bytes == bytes
+        #expect(isSame)
+      }
+    }
+
     @Test("An error answer is thrown with its code and without the arguments")
     func error() async throws {
       try await TestRedis.run { redis in

@@ -4,15 +4,55 @@ import Testing
 
 @Suite("Redis values and URLs")
 struct RedisValueTests {
-  @Test("A command is its count of arguments, then each with its length")
+  private func text(_ commands: RedisCommand...) -> String {
+    var output = RedisOutput(capacity: 16)
+    for command in commands { command.write(to: &output) }
+    return String(decoding: output.unsent, as: UTF8.self)
+  }
+
+  @Test("A command is its count of parts, then each with its length")
   func command() {
-    var command = RedisCommand("SET", argumentCount: 2)
-    "kü".write(to: &command)
-    [UInt8](repeating: 120, count: 12).write(to: &command)
-    let text = "*3\r\n$3\r\nSET\r\n$3\r\nkü\r\n$12\r\nxxxxxxxxxxxx\r\n"
-    #expect(String(decoding: command.bytes, as: UTF8.self) == text)
-    command.finish()
-    #expect(command.bytes.last == 0)
+    let bytes = [UInt8](repeating: 120, count: 12)
+    let set = "*3\r\n$3\r\nSET\r\n$3\r\nkü\r\n$12\r\nxxxxxxxxxxxx\r\n"
+    #expect(text(.named("SET", ["kü", bytes])) == set)
+    let ping = "*1\r\n$4\r\nPING\r\n"
+    #expect(text(.named("PING", []), .named("SET", ["kü", bytes])) == ping + set)
+  }
+
+  @Test(
+    "A number is written by its digits",
+    arguments: [0, 9, 10, 99, 100, -1, -10, 1_700_000_000_000, .max, .min]
+  )
+  func number(_ number: Int) {
+    let digits = String(number)
+    #expect(text(.named("A", [number])) == "*2\r\n$1\r\nA\r\n$\(digits.count)\r\n\(digits)\r\n")
+  }
+
+  @Test("A script is called by its digest, with numbers and other values alike")
+  func script() {
+    let script = RedisScript("return 1")
+    #expect(script.evalsha == nil)
+    let evalsha = script.setDigest(String(repeating: "a", count: 40))
+    #expect(script.evalsha == evalsha)
+    let head = "$7\r\nEVALSHA\r\n$40\r\n\(String(repeating: "a", count: 40))\r\n"
+    let expected = "*6\r\n" + head + "$1\r\n1\r\n$1\r\nk\r\n$1\r\n5\r\n$2\r\n-7\r\n"
+    #expect(text(.script(evalsha, ["k"], .numbers([5, -7]))) == expected)
+    #expect(text(.script(evalsha, ["k"], .values([5, "-7"]))) == expected)
+  }
+
+  @Test("What was sent is forgotten, the rest stays in its order")
+  func sent() {
+    var output = RedisOutput(capacity: 16)
+    RedisCommand.named("PING", []).write(to: &output)
+    output.drop(4)
+    RedisCommand.named("PING", [String(repeating: "x", count: 100_000)]).write(to: &output)
+    let rest = String(decoding: output.unsent, as: UTF8.self)
+    #expect(rest.hasPrefix("$4\r\nPING\r\n*2\r\n$4\r\nPING\r\n$100000\r\nxxx"))
+    output.drop(rest.utf8.count)
+    let isEmpty = output.isEmpty
+    #expect(isEmpty)
+    RedisCommand.named("PING", []).write(to: &output)
+    #expect(String(decoding: output.unsent, as: UTF8.self) == "*1\r\n$4\r\nPING\r\n")
   }
 
   @Test("Numbers are read from integers and from text, and nothing else")

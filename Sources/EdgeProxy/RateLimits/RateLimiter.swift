@@ -55,13 +55,13 @@ final class RateLimiter: Sendable {
 
   private func ask(_ buckets: [RateBucket], _ session: String?) async throws -> [Int] {
     var keys = [RateScript.revocationKey(session: session ?? "-")]
-    var arguments: [String] = []
+    var arguments: [Int] = []
     keys.reserveCapacity(buckets.count + 1)
     arguments.reserveCapacity(buckets.count * 2)
     for bucket in buckets {
       keys.append(bucket.key)
-      arguments.append(String(bucket.window.limit))
-      arguments.append(String(bucket.window.seconds))
+      arguments.append(bucket.window.limit)
+      arguments.append(bucket.window.seconds)
     }
     return try await redis.run(script, keys: keys, arguments: arguments).integers
   }
