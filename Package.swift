@@ -164,7 +164,7 @@ let interop: [Target] =
 let modules: [Target] = [
   module("EventLoop", ["CUV", "CLoopThread"], settings: hot),
   module("Net", ["EventLoop", "COpenSSL", "CSockets"], settings: hot),
-  module("HTTP2", ["Net", "CNghttp2"], settings: hot),
+  module("HTTP2", ["EventLoop", "Net", "CNghttp2"], settings: hot),
   module("HTTPCore"),
   module("HTTP1", ["HTTPCore", "CLlhttp"]),
   module("HTTPClient", ["EventLoop", "HTTPCore", "CCurl"]),
@@ -259,7 +259,7 @@ let services: [Target] = [
 let moduleTests: [Target] = [
   tests("EventLoop"),
   tests("Net", ["EventLoop"]),
-  tests("HTTP2", ["Net"]),
+  tests("HTTP2", ["EventLoop", "Net"]),
   tests("HTTP1", ["HTTPCore"]),
   tests("HTTPClient", ["EventLoop", "HTTPCore", "PythonServers"]),
   tests("Protobuf", ["TestProtos"]),

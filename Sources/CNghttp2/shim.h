@@ -3,6 +3,8 @@
 #define ONESHOT_CNGHTTP2_SHIM_H
 
 #include <nghttp2/nghttp2.h>
+#include <stdbool.h>
+#include <string.h>
 
 /// The flags that a data source sets for "this was the last byte".
 static inline void cnghttp2_set_eof(uint32_t *flags, int has_trailers) {
@@ -20,6 +22,23 @@ static inline nghttp2_nv cnghttp2_field(const uint8_t *name, size_t name_size, c
   field.valuelen = value_size;
   field.flags = is_sensitive ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
   return field;
+}
+
+/// A header field whose bytes live for ever: the library does not copy them.
+static inline nghttp2_nv cnghttp2_fixed_field(const uint8_t *name, size_t name_size,
+                                              const uint8_t *value, size_t value_size) {
+  nghttp2_nv field = cnghttp2_field(name, name_size, value, value_size, 0);
+  field.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+  return field;
+}
+
+/// memcmp and memcpy, which take no null pointers even for nothing.
+static inline bool cnghttp2_equal(const void *left, const void *right, size_t size) {
+  return size == 0 || memcmp(left, right, size) == 0;
+}
+
+static inline void cnghttp2_copy(void *target, const void *source, size_t size) {
+  if (size) memcpy(target, source, size);
 }
 
 static inline int cnghttp2_is_end_of_stream(const nghttp2_frame *frame) {

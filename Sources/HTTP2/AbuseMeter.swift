@@ -1,3 +1,5 @@
+package import EventLoop
+
 /// What a peer can do too much of.
 package enum AbuseKind: String, Sendable, CaseIterable {
   case resetsReceived = "resets_received"
@@ -16,7 +18,7 @@ package enum AbuseKind: String, Sendable, CaseIterable {
 package struct AbuseMeter: Sendable {
   private struct Bucket {
     var tokens: Double
-    var updated: ContinuousClock.Instant
+    var updated: MonotonicInstant
   }
 
   private let limits: AbuseLimits
@@ -31,10 +33,10 @@ package struct AbuseMeter: Sendable {
   }
 
   /// Counts one event; false when it is one too many.
-  package mutating func count(_ kind: AbuseKind, at now: ContinuousClock.Instant) -> Bool {
+  package mutating func count(_ kind: AbuseKind, at now: MonotonicInstant) -> Bool {
     let capacity = Double(capacity(of: kind))
     var bucket = buckets[kind] ?? Bucket(tokens: capacity, updated: now)
-    let share = (now - bucket.updated) / limits.refill
+    let share = bucket.updated.duration(to: now) / limits.refill
     bucket.tokens = min(capacity, bucket.tokens + share * capacity)
     bucket.updated = now
     let allowed = bucket.tokens >= 1

@@ -1,3 +1,5 @@
+package import EventLoop
+
 /// Notices that a connection has not moved for too long.
 ///
 /// Looked at about once a second with counters that cost nothing to keep; no clock is read for a
@@ -23,12 +25,12 @@ package struct ConnectionWatch: Sendable {
   }
 
   private let limits: HTTP2TimeLimits
-  private let opened: ContinuousClock.Instant
-  private var idleSince: ContinuousClock.Instant
+  private let opened: MonotonicInstant
+  private var idleSince: MonotonicInstant
   private var lastOpened = 0
-  private var block: (number: Int, since: ContinuousClock.Instant)?
+  private var block: (number: Int, since: MonotonicInstant)?
 
-  package init(limits: HTTP2TimeLimits, opened: ContinuousClock.Instant) {
+  package init(limits: HTTP2TimeLimits, opened: MonotonicInstant) {
     self.limits = limits
     self.opened = opened
     idleSince = opened
@@ -36,7 +38,7 @@ package struct ConnectionWatch: Sendable {
 
   /// What the peer has failed to do in time; nil while all is well.
   package mutating func look(
-    at now: ContinuousClock.Instant,
+    at now: MonotonicInstant,
     _ progress: Progress
   ) -> HTTP2Timeout? {
     let isLate = opened.duration(to: now) >= limits.header
@@ -48,7 +50,7 @@ package struct ConnectionWatch: Sendable {
     return idleSince.duration(to: now) >= limits.idle ? .idle : nil
   }
 
-  private mutating func blockIsLate(_ number: Int?, _ now: ContinuousClock.Instant) -> Bool {
+  private mutating func blockIsLate(_ number: Int?, _ now: MonotonicInstant) -> Bool {
     guard let number else {
       block = nil
       return false
@@ -63,12 +65,12 @@ package struct ConnectionWatch: Sendable {
 
 /// Notices that a peer takes almost nothing of what waits for it.
 struct WriteWatch: Sendable {
-  private var since: ContinuousClock.Instant?
+  private var since: MonotonicInstant?
   private var mark = 0
 
   /// Whether bytes have waited for the whole stall time while hardly any were taken.
   mutating func isStalled(
-    at now: ContinuousClock.Instant,
+    at now: MonotonicInstant,
     sent: Int,
     pending: Int,
     _ limits: HTTP2TimeLimits
@@ -88,8 +90,8 @@ struct WriteWatch: Sendable {
 
 /// Notices that a body comes too slowly.
 package struct BodyWatch: Sendable {
-  private var since: ContinuousClock.Instant?
-  private var moved: ContinuousClock.Instant?
+  private var since: MonotonicInstant?
+  private var moved: MonotonicInstant?
   private var mark = 0
 
   package init() {}
@@ -99,7 +101,7 @@ package struct BodyWatch: Sendable {
   /// `received` counts the bytes of the body until now; `isOwed` says that the peer is in the middle
   /// of something and free to send.
   package mutating func isLate(
-    at now: ContinuousClock.Instant,
+    at now: MonotonicInstant,
     received: Int,
     isOwed: Bool,
     _ limits: HTTP2TimeLimits

@@ -24,15 +24,25 @@ struct DataFrameCounter {
         index += step
         continue
       }
+      // Most heads come whole.
+      if headCount == 0, bytes.count - index >= Self.headBytes {
+        note(bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self).bigEndian)
+        index += Self.headBytes
+        continue
+      }
       // Three bytes of length and one of type are all that counts.
       if headCount < 4 { head = head << 8 | UInt32(bytes[index]) }
       headCount += 1
       index += 1
       guard headCount == Self.headBytes else { continue }
-      if head & 0xFF == 0 { frames += 1 }
-      skip = Int(head >> 8)
+      note(head)
       head = 0
       headCount = 0
     }
+  }
+
+  private mutating func note(_ head: UInt32) {
+    if head & 0xFF == 0 { frames += 1 }
+    skip = Int(head >> 8)
   }
 }

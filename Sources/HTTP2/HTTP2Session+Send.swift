@@ -63,6 +63,17 @@ extension HTTP2Session {
     endOnFailure(of: "nghttp2_submit_response", code)
   }
 
+  /// The same with headers that never change.
+  package func submitResponse(_ stream: HTTP2Stream, _ headers: FixedHeaders) {
+    guard !stream.isClosed else { return }
+    var source = dataSource(for: stream)
+    let native = headers.native
+    endOnFailure(
+      of: "nghttp2_submit_response",
+      nghttp2_submit_response(pointer, stream.id, native.baseAddress, native.count, &source)
+    )
+  }
+
   /// Queues bytes of the body.
   ///
   /// - Returns: False when the stream holds more than `sendHighWater` now: wait for `streamDidDrain`.
@@ -78,6 +89,15 @@ extension HTTP2Session {
 
   /// Ends our side after what is queued, with trailers if there are any.
   package func finish(_ stream: HTTP2Stream, trailers: HeaderBlock? = nil) {
+    finish(stream, trailers.map(OutboundTrailers.block) ?? .none)
+  }
+
+  /// The same with trailers that never change.
+  package func finish(_ stream: HTTP2Stream, trailers: FixedHeaders) {
+    finish(stream, .fixed(trailers))
+  }
+
+  private func finish(_ stream: HTTP2Stream, _ trailers: OutboundTrailers) {
     guard !stream.isClosed else { return }
     stream.body.finish(trailers: trailers)
     resume(stream)
@@ -178,11 +198,20 @@ extension HTTP2Session {
   }
 
   private func produceEnd(_ stream: HTTP2Stream, _ flags: UnsafeMutablePointer<UInt32>) {
-    cnghttp2_set_eof(flags, stream.body.trailers == nil ? 0 : 1)
-    guard let trailers = stream.body.trailers else { return }
-    let code = trailers.withNativeFields { fields in
-      nghttp2_submit_trailer(pointer, stream.id, fields.baseAddress, fields.count)
+    var code: Int32 = 0
+    switch stream.body.trailers {
+    case .none:
+      cnghttp2_set_eof(flags, 0)
+      return
+    case .fixed(let trailers):
+      let native = trailers.native
+      code = nghttp2_submit_trailer(pointer, stream.id, native.baseAddress, native.count)
+    case .block(let trailers):
+      code = trailers.withNativeFields { fields in
+        nghttp2_submit_trailer(pointer, stream.id, fields.baseAddress, fields.count)
+      }
     }
+    cnghttp2_set_eof(flags, 1)
     // Refused besides: without a stream identifier.
     endOnFailure(of: "nghttp2_submit_trailer", code)
   }
@@ -198,29 +227,28 @@ let readBodyOfStream: nghttp2_data_source_read_callback = {
   source,
   data in
   guard let buffer, let flags, let data, let pointer = source?.pointee.ptr else { return 0 }
-  let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
-  let session = Unmanaged<HTTP2Session>.fromOpaque(data).takeUnretainedValue()
-  return session.produce(
-    stream,
-    into: UnsafeMutableRawBufferPointer(start: buffer, count: count),
-    flags
-  )
+  let target = UnsafeMutableRawBufferPointer(start: buffer, count: count)
+  let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer)
+  // The library calls while both live: no reference is counted.
+  return Unmanaged<HTTP2Session>.fromOpaque(data)._withUnsafeGuaranteedRef { session in
+    stream._withUnsafeGuaranteedRef { session.produce($0, into: target, flags) }
+  }
 }
 
 extension HeaderBlock {
   /// Lends the fields in the library's form; it copies them.
   func withNativeFields<R>(_ body: (UnsafeBufferPointer<nghttp2_nv>) -> R) -> R {
     withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: max(count, 1)) { native in
-      for index in 0..<count {
-        withField(at: index) { name, value in
-          native[index] = cnghttp2_field(
-            name.baseAddress,
-            name.count,
-            value.baseAddress,
-            value.count,
-            0
-          )
-        }
+      var index = 0
+      forEach { name, value in
+        native[index] = cnghttp2_field(
+          name.baseAddress,
+          name.count,
+          value.baseAddress,
+          value.count,
+          0
+        )
+        index += 1
       }
       return body(UnsafeBufferPointer(rebasing: native[..<count]))
     }

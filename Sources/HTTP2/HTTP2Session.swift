@@ -1,4 +1,5 @@
 internal import CNghttp2
+package import EventLoop
 package import Net
 
 /// One HTTP/2 connection's protocol state, without a socket: bytes in, events and bytes out.
@@ -203,7 +204,7 @@ package final class HTTP2Session {
   /// - Throws: ``HTTP2Error/timeout(_:)`` when the connection ends; `fill` yields the farewell, but
   ///   for an idle one, which its owner ends as gracefully as it likes.
   package func tick(
-    _ now: ContinuousClock.Instant,
+    _ now: MonotonicInstant,
     extraWork: Int = 0
   ) throws(HTTP2Error) -> Int {
     guard fault == nil else { return 0 }

@@ -1,3 +1,5 @@
+internal import EventLoop
+
 /// What a stream tells its owner.
 ///
 /// Calls come from inside `HTTP2Session.receive` and `fill`: an owner records what happened and acts
@@ -49,7 +51,7 @@ package final class HTTP2Stream {
   /// Bytes that were queued and not yet taken by the connection.
   package var pendingBytes: Int { body.pendingBytes }
 
-  func isStalled(at now: ContinuousClock.Instant, _ limits: HTTP2TimeLimits) -> Bool {
+  func isStalled(at now: MonotonicInstant, _ limits: HTTP2TimeLimits) -> Bool {
     writeWatch.isStalled(at: now, sent: sentBytes, pending: body.pendingBytes, limits)
   }
 }

@@ -1,45 +1,37 @@
+internal import CNghttp2
+
 /// The fields of one header block, in order, in one piece of memory.
 ///
 /// Names are lower case, as HTTP/2 wants them (RFC 9113 §8.2). Pseudo fields (`:path`) are fields like
 /// the others.
-package struct HeaderBlock: Sendable {
-  private struct Field: Sendable {
-    var nameStart: Int32
-    var valueStart: Int32
-    var end: Int32
-  }
-
-  private var bytes: [UInt8] = []
-  private var fields: [Field] = []
+// @unchecked: the memory is written by its only owner, and copied when there are more.
+package struct HeaderBlock: @unchecked Sendable {
+  /// Fields one behind the other: length of the name, length of the value, name, value.
+  private var memory: HeaderMemory?
+  private var usedBytes = 0
+  /// Number of fields.
+  package private(set) var count = 0
 
   package init() {}
 
-  /// Number of fields.
-  package var count: Int { fields.count }
   /// Whether there is no field.
-  package var isEmpty: Bool { fields.isEmpty }
+  package var isEmpty: Bool { count == 0 }
   /// Size as the protocol counts it: name + value + 32 for each field.
-  package var listBytes: Int { bytes.count + 32 * fields.count }
+  package var listBytes: Int { usedBytes + (32 - HeaderMemory.headBytes) * count }
 
-  /// Makes room for a typical block with one allocation each.
+  /// Makes room for a typical block by one allocation.
   package mutating func reserve(fields: Int, bytes: Int) {
-    self.fields.reserveCapacity(fields)
-    self.bytes.reserveCapacity(bytes)
+    makeRoom(for: bytes + fields * HeaderMemory.headBytes)
   }
 
   /// Adds a field at the end.
   package mutating func append(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>)
   {
-    let start = bytes.count
-    bytes.append(contentsOf: name)
-    bytes.append(contentsOf: value)
-    fields.append(
-      Field(
-        nameStart: Int32(start),
-        valueStart: Int32(start + name.count),
-        end: Int32(bytes.count)
-      )
-    )
+    let size = HeaderMemory.headBytes + name.count + value.count
+    makeRoom(for: size)
+    memory?.write(name, value, at: usedBytes)
+    usedBytes += size
+    count += 1
   }
 
   /// Adds a field at the end.
@@ -49,20 +41,42 @@ package struct HeaderBlock: Sendable {
     name.withUTF8 { name in value.withUTF8 { append(name: name, value: $0) } }
   }
 
+  /// Sees to it that nobody else has the memory, and that `more` bytes fit behind what is there.
+  private mutating func makeRoom(for more: Int) {
+    let wanted = usedBytes + more
+    if isKnownUniquelyReferenced(&memory), let memory, memory.room >= wanted { return }
+    let old = memory
+    memory = .make(room: max(wanted, 2 * (old?.room ?? 0)))
+    if let old { memory?.copy(old, usedBytes) }
+  }
+
+  /// Lends name and value of each field, in order.
+  package func forEach(
+    _ body: (_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) -> Void
+  ) {
+    guard let memory else { return }
+    withExtendedLifetime(memory) {
+      var start = 0
+      for _ in 0..<count {
+        let (name, value) = memory.field(at: start)
+        body(name, value)
+        start += HeaderMemory.headBytes + name.count + value.count
+      }
+    }
+  }
+
   /// Lends the value of the first field called `name`.
   package func withValue<R>(
     of name: StaticString,
     _ body: (UnsafeBufferPointer<UInt8>) -> R
   ) -> R? {
-    bytes.withUnsafeBufferPointer { bytes in
-      for field in fields {
-        let found = UnsafeBufferPointer(
-          rebasing: bytes[Int(field.nameStart)..<Int(field.valueStart)]
-        )
-        guard found.equals(name) else { continue }
-        return body(
-          UnsafeBufferPointer(rebasing: bytes[Int(field.valueStart)..<Int(field.end)])
-        )
+    guard let memory else { return nil }
+    return withExtendedLifetime(memory) {
+      var start = 0
+      for _ in 0..<count {
+        let field = memory.field(at: start)
+        if field.name.equals(name) { return body(field.value) }
+        start += HeaderMemory.headBytes + field.name.count + field.value.count
       }
       return nil
     }
@@ -70,8 +84,7 @@ package struct HeaderBlock: Sendable {
 
   /// The value of the first field called `name`; invalid UTF-8 is replaced.
   package func first(_ name: String) -> String? {
-    for index in fields.indices where self.name(at: index) == name { return value(at: index) }
-    return nil
+    fields.first { $0.name == name }?.value
   }
 
   /// The value of the first field called `name`, without making a string of other fields.
@@ -79,31 +92,18 @@ package struct HeaderBlock: Sendable {
     withValue(of: name) { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// The name of field `index`.
-  package func name(at index: Int) -> String {
-    String(
-      decoding: bytes[Int(fields[index].nameStart)..<Int(fields[index].valueStart)],
-      as: UTF8.self
-    )
-  }
-
-  /// The value of field `index`.
-  package func value(at index: Int) -> String {
-    String(decoding: bytes[Int(fields[index].valueStart)..<Int(fields[index].end)], as: UTF8.self)
-  }
-
-  /// Lends name and value of field `index`.
-  package func withField<R>(
-    at index: Int,
-    _ body: (_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) -> R
-  ) -> R {
-    bytes.withUnsafeBufferPointer { bytes in
-      let field = fields[index]
-      return body(
-        UnsafeBufferPointer(rebasing: bytes[Int(field.nameStart)..<Int(field.valueStart)]),
-        UnsafeBufferPointer(rebasing: bytes[Int(field.valueStart)..<Int(field.end)])
-      )
+  /// Name and value of every field, in order; invalid UTF-8 is replaced.
+  package var fields: [(name: String, value: String)] {
+    var result: [(name: String, value: String)] = []
+    forEach {
+      result.append((String(decoding: $0, as: UTF8.self), String(decoding: $1, as: UTF8.self)))
     }
+    return result
+  }
+
+  /// Adds all fields of another block at the end.
+  package mutating func append(contentsOf other: HeaderBlock) {
+    other.forEach { name, value in append(name: name, value: value) }
   }
 }
 
@@ -113,21 +113,65 @@ extension HeaderBlock: ExpressibleByDictionaryLiteral {
   }
 }
 
-extension HeaderBlock {
-  /// Adds all fields of another block at the end.
-  package mutating func append(contentsOf other: HeaderBlock) {
-    for index in 0..<other.count {
-      other.withField(at: index) { name, value in append(name: name, value: value) }
-    }
+/// The memory of a header block: one allocation, which copies of the block share.
+private final class HeaderMemory: ManagedBuffer<Int, UInt8> {
+  /// Two lengths in front of each field.
+  static let headBytes = 2 * MemoryLayout<UInt32>.size
+
+  var room: Int { header }
+
+  static func make(room: Int) -> HeaderMemory {
+    let made = create(minimumCapacity: room) { _ in room }
+    return unsafeDowncast(made, to: HeaderMemory.self)
+  }
+
+  private var start: UnsafeMutableRawPointer {
+    UnsafeMutableRawPointer(withUnsafeMutablePointerToElements { $0 })
+  }
+
+  func write(
+    _ name: UnsafeBufferPointer<UInt8>,
+    _ value: UnsafeBufferPointer<UInt8>,
+    at offset: Int
+  ) {
+    let field = start + offset
+    field.storeBytes(of: UInt32(truncatingIfNeeded: name.count), as: UInt32.self)
+    field.storeBytes(of: UInt32(truncatingIfNeeded: value.count), toByteOffset: 4, as: UInt32.self)
+    let text = field + Self.headBytes
+    cnghttp2_copy(text, name.baseAddress, name.count)
+    cnghttp2_copy(text + name.count, value.baseAddress, value.count)
+  }
+
+  func copy(_ other: HeaderMemory, _ count: Int) {
+    cnghttp2_copy(start, other.start, count)
+  }
+
+  /// The field at an offset; its bytes live as long as this memory.
+  func field(
+    at offset: Int
+  ) -> (name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
+    let field = UnsafeRawPointer(start + offset)
+    let nameCount = Int(field.loadUnaligned(as: UInt32.self))
+    let valueCount = Int(field.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+    let text = (field + Self.headBytes).assumingMemoryBound(to: UInt8.self)
+    return (
+      UnsafeBufferPointer(start: text, count: nameCount),
+      UnsafeBufferPointer(start: text + nameCount, count: valueCount)
+    )
   }
 }
 
 extension UnsafeBufferPointer<UInt8> {
-  /// Whether these are the bytes of `text`; quick for what is short, as names of fields are.
+  /// Whether these are the bytes of `text`.
   package func equals(_ text: StaticString) -> Bool {
-    guard count == text.utf8CodeUnitCount else { return false }
-    let text = text.utf8Start
-    for index in 0..<count where self[index] != text[index] { return false }
-    return true
+    count == text.utf8CodeUnitCount && cnghttp2_equal(baseAddress, text.utf8Start, count)
+  }
+
+  /// Whether these are the bytes of `other`.
+  package func equals(_ other: [UInt8]) -> Bool {
+    count == other.count
+      && other.withUnsafeBufferPointer {
+        cnghttp2_equal(baseAddress, $0.baseAddress, count)
+      }
   }
 }

@@ -8,7 +8,7 @@ struct OutboundBody {
   private var nextLater = 0
   private(set) var pendingBytes = 0
   private(set) var isFinished = false
-  private(set) var trailers: HeaderBlock?
+  private(set) var trailers = OutboundTrailers.none
 
   /// Whether every byte was taken and no more will come.
   var isDrained: Bool { isFinished && pendingBytes == 0 }
@@ -41,7 +41,7 @@ struct OutboundBody {
   /// Bytes that small chunks are joined up to: one DATA frame's worth.
   private static let joinedBytes = 16 * 1_024
 
-  mutating func finish(trailers: HeaderBlock?) {
+  mutating func finish(trailers: OutboundTrailers) {
     isFinished = true
     self.trailers = trailers
   }

@@ -12,18 +12,20 @@ struct SessionCallbacks: ~Copyable {
     try check("nghttp2_session_callbacks_new", nghttp2_session_callbacks_new(&raw))
     pointer = raw
     nghttp2_session_callbacks_set_on_begin_frame_callback(raw) { _, header, data in
-      guard let header, let session = session(data) else { return 0 }
+      guard let header else { return 0 }
       let head = header.pointee
       let isAnswer = head.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0
-      return code(session.didBeginFrame(head.stream_id, UInt32(head.type), isAnswer: isAnswer))
+      return code(
+        session(data) { $0.didBeginFrame(head.stream_id, UInt32(head.type), isAnswer: isAnswer) }
+      )
     }
     // Frames of unknown types are of no use, but counted: the library passes them on only with this.
     nghttp2_session_callbacks_set_unpack_extension_callback(raw) { _, _, _, _ in
       NGHTTP2_ERR_CANCEL.rawValue
     }
     nghttp2_session_callbacks_set_on_begin_headers_callback(raw) { _, frame, data in
-      guard let frame, let session = session(data) else { return 0 }
-      session.didBeginHeaders(frame.pointee.hd.stream_id)
+      guard let frame else { return 0 }
+      session(data) { $0.didBeginHeaders(frame.pointee.hd.stream_id) }
       return 0
     }
     nghttp2_session_callbacks_set_on_header_callback(raw) {
@@ -35,30 +37,26 @@ struct SessionCallbacks: ~Copyable {
       valueCount,
       _,
       data in
-      guard let session = session(data) else { return 0 }
-      return code(
-        session.didReceiveField(
-          UnsafeBufferPointer(start: name, count: nameCount),
-          UnsafeBufferPointer(start: value, count: valueCount)
-        )
-      )
+      let name = UnsafeBufferPointer(start: name, count: nameCount)
+      let value = UnsafeBufferPointer(start: value, count: valueCount)
+      return code(session(data) { $0.didReceiveField(name, value) })
     }
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(raw) { _, _, id, bytes, count, data in
-      session(data)?.didReceiveData(id, UnsafeRawBufferPointer(start: bytes, count: count))
+      session(data) { $0.didReceiveData(id, UnsafeRawBufferPointer(start: bytes, count: count)) }
       return 0
     }
     nghttp2_session_callbacks_set_on_frame_recv_callback(raw) { _, frame, data in
-      guard let frame, let session = session(data) else { return 0 }
-      route(frame, to: session)
+      guard let frame else { return 0 }
+      session(data) { route(frame, to: $0) }
       return 0
     }
     nghttp2_session_callbacks_set_on_frame_send_callback(raw) { _, frame, data in
-      guard let frame, let session = session(data) else { return 0 }
-      didSend(frame, by: session)
+      guard let frame else { return 0 }
+      session(data) { didSend(frame, by: $0) }
       return 0
     }
     nghttp2_session_callbacks_set_on_stream_close_callback(raw) { _, id, code, data in
-      session(data)?.didClose(id, code)
+      session(data) { $0.didClose(id, code) }
       return 0
     }
   }
@@ -66,9 +64,12 @@ struct SessionCallbacks: ~Copyable {
   deinit { nghttp2_session_callbacks_del(pointer) }
 }
 
-private func session(_ data: UnsafeMutableRawPointer?) -> HTTP2Session? {
-  guard let data else { return nil }
-  return Unmanaged<HTTP2Session>.fromOpaque(data).takeUnretainedValue()
+/// Lends the session behind a callback's user data, which its owner keeps alive meanwhile: no
+/// reference is counted.
+@inline(__always)
+private func session<R>(_ data: UnsafeMutableRawPointer?, _ body: (HTTP2Session) -> R) -> R {
+  guard let data else { preconditionFailure("every session is its own user data") }
+  return Unmanaged<HTTP2Session>.fromOpaque(data)._withUnsafeGuaranteedRef(body)
 }
 
 /// What a callback answers: the library stops reading at once when the connection ends.

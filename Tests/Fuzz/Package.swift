@@ -69,7 +69,7 @@ let package = Package(
     ),
     module("EventLoop", ["CUV", "CLoopThread"]),
     module("Net", ["EventLoop", "COpenSSL", "CSockets"]),
-    module("HTTP2", ["Net", "CNghttp2"]),
+    module("HTTP2", ["EventLoop", "Net", "CNghttp2"]),
     module("HTTPCore"),
     module("HTTP1", ["HTTPCore", "CLlhttp"]),
     module("Protobuf", ["CProtobufC", "CProtobufWellKnown"]),

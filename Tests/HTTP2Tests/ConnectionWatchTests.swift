@@ -1,9 +1,10 @@
+import EventLoop
 import Testing
 
 @testable import HTTP2
 
 @Suite("Connection watch") struct ConnectionWatchTests {
-  private let start = ContinuousClock.now
+  private let start = MonotonicInstant.now
   private var limits = HTTP2TimeLimits()
 
   private func progress(

@@ -9,7 +9,7 @@ import Testing
     block.append("x", "2")
     #expect(block.count == 3)
     #expect(block.first("x") == "1")
-    #expect(block.value(at: 2) == "2")
+    #expect(block.fields.map(\.value) == ["/a", "1", "2"])
     #expect(block.value(of: ":path") == "/a")
     #expect(block.value(of: "missing") == nil)
   }
@@ -18,6 +18,26 @@ import Testing
   func prefix() {
     let block: HeaderBlock = ["grpc-timeout-x": "1", "grpc-timeout": "2"]
     #expect(block.value(of: "grpc-timeout") == "2")
+  }
+
+  @Test("A copy does not see what is added to the other")
+  func copies() {
+    var block: HeaderBlock = ["a": "1"]
+    let copy = block
+    block.append("b", "2")
+    #expect(copy.fields.map(\.name) == ["a"])
+    #expect(block.fields.map(\.name) == ["a", "b"])
+    #expect(block.first("a") == "1")
+  }
+
+  @Test("Fields of many sizes, empty ones too, outgrow the reserved room")
+  func growth() {
+    var block = HeaderBlock()
+    block.reserve(fields: 2, bytes: 8)
+    let values = (0..<200).map { String(repeating: "v", count: $0 * 7 % 100) }
+    for value in values { block.append("name", value) }
+    #expect(block.fields.map(\.value) == values)
+    #expect(block.listBytes == values.reduce(0) { $0 + 4 + $1.utf8.count + 32 })
   }
 
   @Test("The list size counts 32 bytes for each field")
@@ -46,7 +66,7 @@ import Testing
     let first = take(&body, [2, 2])
     #expect(first == [[1, 2], [3, 4]])
     #expect(!body.isDrained)
-    body.finish(trailers: nil)
+    body.finish(trailers: .none)
     let rest = take(&body, [8])
     #expect(rest == [[5]])
     #expect(body.isDrained)

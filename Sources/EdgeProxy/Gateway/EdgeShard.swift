@@ -26,7 +26,7 @@ actor EdgeShard {
   private var http1: [ObjectIdentifier: HTTP1Connection] = [:]
   private var http2: [ObjectIdentifier: HTTP2Connection] = [:]
   /// Connections of which nothing is known yet, and when they must have said something.
-  private var silent: [ObjectIdentifier: (transport: Transport, end: ContinuousClock.Instant)] = [:]
+  private var silent: [ObjectIdentifier: (transport: Transport, end: MonotonicInstant)] = [:]
   private var streams: [ObjectIdentifier: EventStream] = [:]
   private var ticker: LoopTimer?
   private var isDraining = false
@@ -64,7 +64,7 @@ actor EdgeShard {
   /// Waits for the first bytes of a connection.
   nonisolated func await(_ transport: Transport) {
     assumeIsolated { shard in
-      let end = ContinuousClock.now + shard.limits.headTime
+      let end = MonotonicInstant.now + shard.limits.headTime
       shard.silent[ObjectIdentifier(transport)] = (transport, end)
       if shard.isDraining { transport.close() }
     }
@@ -139,7 +139,7 @@ actor EdgeShard {
 
   private func tick() {
     startTicking()
-    let now = ContinuousClock.now
+    let now = MonotonicInstant.now
     for connection in http1.values { connection.tick(now) }
     for connection in http2.values { connection.tick(now) }
     for entry in silent.values where now >= entry.end {

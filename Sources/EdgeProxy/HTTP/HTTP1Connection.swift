@@ -56,7 +56,7 @@ actor HTTP1Connection {
   /// Producers that wait until the client has taken what is queued.
   private var producers: [CheckedContinuation<Void, Never>] = []
   /// When the connection ends unless something happens; nil while a handler works.
-  private var deadline: ContinuousClock.Instant?
+  private var deadline: MonotonicInstant?
 
   init(transport: Transport, shard: EdgeShard) {
     loop = transport.loop
@@ -95,7 +95,7 @@ actor HTTP1Connection {
   }
 
   /// Looks at the clock, about once a second.
-  nonisolated func tick(_ now: ContinuousClock.Instant) {
+  nonisolated func tick(_ now: MonotonicInstant) {
     assumeIsolated { $0.checkTime(now) }
   }
 
@@ -396,7 +396,7 @@ actor HTTP1Connection {
 
   // MARK: Time
 
-  private func checkTime(_ now: ContinuousClock.Instant) {
+  private func checkTime(_ now: MonotonicInstant) {
     // While the client reads nothing the transport keeps the time.
     guard !isClosing, !isOutputFull else { return }
     if case .stream = mode, !isRequestComplete, !isReadPaused,

@@ -56,7 +56,7 @@ actor HTTP2Connection {
   }
 
   /// Looks at the clock, about once a second.
-  nonisolated func tick(_ now: ContinuousClock.Instant) {
+  nonisolated func tick(_ now: MonotonicInstant) {
     assumeIsolated { $0.checkTime(now) }
   }
 
@@ -345,7 +345,7 @@ actor HTTP2Connection {
 
   // MARK: Time
 
-  private func checkTime(_ now: ContinuousClock.Instant) {
+  private func checkTime(_ now: MonotonicInstant) {
     do {
       let stalled = try session.tick(now, extraWork: running)
       for _ in 0..<stalled { shard.streamEnded("slow_read") }
@@ -359,7 +359,7 @@ actor HTTP2Connection {
     for exchange in open.values { checkTime(exchange, now) }
   }
 
-  private func checkTime(_ exchange: HTTP2Exchange, _ now: ContinuousClock.Instant) {
+  private func checkTime(_ exchange: HTTP2Exchange, _ now: MonotonicInstant) {
     guard !exchange.isRequestComplete else { return }
     if exchange.isAnswerComplete {
       guard let deadline = exchange.deadline, now >= deadline else { return }

@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import HTTP2
 internal import HTTPCore
 
@@ -47,17 +48,17 @@ final class HTTP2Exchange: HTTP2StreamHandler, @unchecked Sendable {
   var task: Task<Void, Never>?
   /// Producers that wait until the client has taken what is queued.
   var producers: [CheckedContinuation<Void, Never>] = []
-  var deadline: ContinuousClock.Instant?
+  var deadline: MonotonicInstant?
   fileprivate var isTouched = false
 
-  init(stream: HTTP2Stream, touched: TouchedExchanges, deadline: ContinuousClock.Instant) {
+  init(stream: HTTP2Stream, touched: TouchedExchanges, deadline: MonotonicInstant) {
     self.stream = stream
     self.touched = touched
     self.deadline = deadline
   }
 
   /// Whether the client has stopped in the middle of its body.
-  func isBodyLate(_ now: ContinuousClock.Instant, _ limits: HTTP2TimeLimits) -> Bool {
+  func isBodyLate(_ now: MonotonicInstant, _ limits: HTTP2TimeLimits) -> Bool {
     bodyWatch.isLate(at: now, received: received, isOwed: !isRequestComplete, limits)
   }
 

@@ -19,11 +19,9 @@ enum HTTP2RequestHead {
     }
     guard isTarget(target, method) else { throw Problem(protocolFailure: 400, "malformedTarget") }
     var headers = HTTPHeaders(reserving: block.count, byteCount: 512)
-    for index in 0..<block.count {
-      block.withField(at: index) { name, value in
-        guard name.first != UInt8(ascii: ":") else { return }
-        headers.append(name: UnsafeRawBufferPointer(name), value: UnsafeRawBufferPointer(value))
-      }
+    block.forEach { name, value in
+      guard name.first != UInt8(ascii: ":") else { return }
+      headers.append(name: UnsafeRawBufferPointer(name), value: UnsafeRawBufferPointer(value))
     }
     let authority = block.value(of: ":authority") ?? headers["host"] ?? ""
     guard Authority.isValid(authority.utf8) else {

@@ -23,7 +23,7 @@ actor EventStream {
   private var didBegin = false
   /// Ended by us, for the token's time or the drain: the client comes again.
   private var isStopped = false
-  private var lastWrite = ContinuousClock.Instant.now
+  private var lastWrite = MonotonicInstant.now
 
   init(
     _ route: Route,
@@ -161,7 +161,7 @@ actor EventStream {
   // MARK: From the shard
 
   /// Looks at the clock, about once a second.
-  nonisolated func tick(_ now: ContinuousClock.Instant) {
+  nonisolated func tick(_ now: MonotonicInstant) {
     assumeIsolated { stream in
       guard stream.didBegin, stream.lastWrite.duration(to: now) >= stream.shard.limits.heartbeat
       else { return }

@@ -76,7 +76,7 @@ struct JobRunner: Sendable {
     var reachable = ContinuousClock.now
     while !Task.isCancelled {
       do {
-        let options = CallOptions(deadline: end, waitForReady: false)
+        let options = CallOptions.timeout(end - ContinuousClock.now)
         let events = try await gateway.runJob(request, options: options)
         reachable = .now
         if let ending = try await consumeWhole(events, of: job) { return ending }

@@ -1,8 +1,10 @@
+internal import EventLoop
+
 /// A call with everything settled that holds for all of its attempts.
 struct CallRequest: Sendable {
   let method: MethodDescriptor
   let options: CallOptions
-  let deadline: ContinuousClock.Instant
+  let deadline: MonotonicInstant
   let maxResponseMessageBytes: Int
   private let configured: ServiceConfig.Repetition?
 
@@ -12,7 +14,7 @@ struct CallRequest: Sendable {
     _ options: CallOptions,
     _ config: ServiceConfig.MethodConfig?,
     limits: RPCLimits,
-    started: ContinuousClock.Instant
+    started: MonotonicInstant
   ) {
     self.method = method
     var options = options

@@ -37,7 +37,7 @@ package final class Channel: Sendable {
     _ frame: consuming [UInt8],
     options: CallOptions = CallOptions()
   ) async throws(ServiceError) -> RPCReply {
-    let started = ContinuousClock.now
+    let started = MonotonicInstant.now
     var options = options
     for interceptor in configuration.interceptors {
       interceptor.callWillStart(method, &options)
@@ -98,7 +98,7 @@ package final class Channel: Sendable {
   private func report(
     _ method: MethodDescriptor,
     _ error: ServiceError?,
-    _ started: ContinuousClock.Instant
+    _ started: MonotonicInstant
   ) {
     guard !configuration.interceptors.isEmpty else { return }
     let duration = started.duration(to: .now)

@@ -16,7 +16,7 @@ enum CallProgress: Sendable {
 /// Continuations are resumed from inside the session: that only queues their tasks.
 // @unchecked: touched by its connection alone, on the connection's loop; streams hold it as a ticket.
 final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
-  let deadline: ContinuousClock.Instant
+  let deadline: MonotonicInstant
   /// How we compress what we send.
   let compression: Compression?
   /// Kept after its end: the bytes that came on it are still to be given back.
@@ -46,7 +46,7 @@ final class ClientCall: HTTP2StreamHandler, @unchecked Sendable {
   private var writer: CheckedContinuation<Void, Never>?
 
   init(
-    deadline: ContinuousClock.Instant,
+    deadline: MonotonicInstant,
     compression: Compression?,
     maxMessageBytes: Int,
     maxBuffered: Int

@@ -214,7 +214,7 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
     previousAttempts: Int = 0
   ) -> Bool {
     guard let session, !isGoingAway else { return false }
-    let timeout = ContinuousClock.now.duration(to: call.deadline)
+    let timeout = MonotonicInstant.now.duration(to: call.deadline)
     guard timeout > .zero else {
       call.end(.failure(.runtime(.deadlineExceeded, "no time left for the call")))
       return true
@@ -389,7 +389,7 @@ actor ClientConnection: TransportDelegate, TurnFlushable {
   }
 
   private func armDeadlines() {
-    let now = ContinuousClock.now
+    let now = MonotonicInstant.now
     for call in unarmed where !call.isEnded {
       call.deadlineTimer = loop.schedule(after: now.duration(to: call.deadline)) { [self] in
         assumeIsolated {

@@ -1,3 +1,5 @@
+internal import EventLoop
+
 /// Reads one `grpc.health.v1.Health/Watch` stream of one connection (gRPC proposal A17).
 struct HealthWatch: Sendable {
   /// What a connection's owner is told about its peer.

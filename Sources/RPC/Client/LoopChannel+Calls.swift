@@ -43,7 +43,7 @@ extension LoopChannel {
       failure,
       policy: request.retryPolicy,
       throttle: &throttle,
-      remaining: ContinuousClock.now.duration(to: request.deadline),
+      remaining: MonotonicInstant.now.duration(to: request.deadline),
       random: configuration.random()
     )
   }

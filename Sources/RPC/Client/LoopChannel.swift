@@ -80,13 +80,13 @@ actor LoopChannel {
   /// - Throws: ``ServiceError`` `.unavailable` when every address has failed and the call waits no
   ///   longer, `.deadlineExceeded` at the deadline, `.cancelled` when the task is cancelled.
   func connection(
-    deadline: ContinuousClock.Instant,
+    deadline: MonotonicInstant,
     waitForReady: Bool
   ) async throws(ServiceError) -> ClientConnection {
     if !isClosed, case .connection(let connection) = pick() { return connection }
     let giveUp = waitForReady ? deadline : min(deadline, .now + configuration.patience)
     while true {
-      let now = ContinuousClock.now
+      let now = MonotonicInstant.now
       guard !isClosed else { throw .runtime(.unavailable, "the channel is closed") }
       guard !Task.isCancelled else { throw .runtime(.cancelled, "the call was cancelled") }
       var wait = now.duration(to: deadline)

@@ -1,3 +1,5 @@
+internal import EventLoop
+
 /// When a name is looked up again.
 ///
 /// No I/O.
@@ -20,7 +22,7 @@ struct ResolutionSchedule {
   private let minInterval: Duration
   private var backoff: ExponentialBackoff
   private var state = State.idle
-  private var lastAnswer: ContinuousClock.Instant?
+  private var lastAnswer: MonotonicInstant?
 
   init(minInterval: Duration, backoff: ExponentialBackoff) {
     self.minInterval = minInterval
@@ -28,7 +30,7 @@ struct ResolutionSchedule {
   }
 
   /// Somebody wants fresh addresses.
-  mutating func requested(at now: ContinuousClock.Instant) -> Action {
+  mutating func requested(at now: MonotonicInstant) -> Action {
     guard state == .idle else { return .none }
     if let lastAnswer, now < lastAnswer + minInterval {
       state = .waiting
@@ -44,7 +46,7 @@ struct ResolutionSchedule {
     return .resolve
   }
 
-  mutating func answered(at now: ContinuousClock.Instant) {
+  mutating func answered(at now: MonotonicInstant) {
     state = .idle
     lastAnswer = now
     backoff.reset()

@@ -33,7 +33,7 @@ actor Subchannel {
   /// Connections that finish their calls.
   private var leaving: [ObjectIdentifier: ClientConnection] = [:]
   /// The start of the next attempt is not before this.
-  private var earliestAttempt = ContinuousClock.now
+  private var earliestAttempt = MonotonicInstant.now
   private var timer: LoopTimer?
   /// Asks the current connection's peer how it is.
   private var healthTask: Task<Void, Never>?
@@ -59,7 +59,7 @@ actor Subchannel {
   func connect() {
     guard state == .idle, !isShutDown else { return }
     change(to: .connecting)
-    let pause = ContinuousClock.now.duration(to: earliestAttempt)
+    let pause = MonotonicInstant.now.duration(to: earliestAttempt)
     guard pause > .zero else { return startAttempt() }
     startTimer(pause) { $0.startAttempt() }
   }
@@ -85,7 +85,7 @@ actor Subchannel {
   // MARK: Attempts
 
   private func startAttempt() {
-    let started = ContinuousClock.now
+    let started = MonotonicInstant.now
     let connection = ClientConnection(loop: loop, settings: settings, keepalive: keepalive) {
       [weak self] source, event in
       self?.assumeIsolated { $0.handle(event, of: source) }
@@ -136,7 +136,7 @@ actor Subchannel {
 
   private func rest(after failure: String) {
     change(to: .transientFailure("\(address): \(failure)"))
-    let pause = max(.zero, ContinuousClock.now.duration(to: earliestAttempt))
+    let pause = max(.zero, MonotonicInstant.now.duration(to: earliestAttempt))
     startTimer(pause) { $0.change(to: .idle) }
   }
 

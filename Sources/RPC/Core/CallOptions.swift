@@ -1,7 +1,9 @@
+package import EventLoop
+
 /// What a caller wants of one call.
 package struct CallOptions: Sendable {
   /// When the call must have ended; nil: the method's default from now.
-  package var deadline: ContinuousClock.Instant?
+  package var deadline: MonotonicInstant?
   /// Metadata to send; names lower case, values printable ASCII, `-bin` values base64.
   package var metadata: [(name: String, value: String)]
   /// Wait for a connection until the deadline instead of failing while the peer is down.
@@ -10,7 +12,7 @@ package struct CallOptions: Sendable {
   package var compression: Compression?
 
   package init(
-    deadline: ContinuousClock.Instant? = nil,
+    deadline: MonotonicInstant? = nil,
     metadata: [(name: String, value: String)] = [],
     waitForReady: Bool = false,
     compression: Compression? = nil
@@ -36,7 +38,7 @@ package struct CallOptions: Sendable {
   /// The same options with the earlier of two deadlines.
   package func within(_ timeout: Duration) -> CallOptions {
     var copy = self
-    let limit = ContinuousClock.now + timeout
+    let limit = MonotonicInstant.now + timeout
     copy.deadline = min(deadline ?? limit, limit)
     return copy
   }

@@ -16,7 +16,7 @@ package struct Metadata: Sendable {
 
   /// Every value of `name`, in order.
   package func values(of name: String) -> [String] {
-    (0..<block.count).compactMap { block.name(at: $0) == name ? block.value(at: $0) : nil }
+    block.fields.compactMap { $0.name == name ? $0.value : nil }
   }
 
   /// The bytes of the first `-bin` field called `name`; nil when it is missing or not base64.
@@ -44,10 +44,7 @@ package struct Metadata: Sendable {
 
   /// Name and value of every field that is not the protocol's own.
   package var fields: [(name: String, value: String)] {
-    (0..<block.count).compactMap { index in
-      let name = block.name(at: index)
-      return Self.isProtocolField(name) ? nil : (name, block.value(at: index))
-    }
+    block.fields.filter { !Self.isProtocolField($0.name) }
   }
 
   private static func isProtocolField(_ name: String) -> Bool {

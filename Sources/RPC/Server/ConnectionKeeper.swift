@@ -1,3 +1,5 @@
+internal import EventLoop
+
 /// Decides when a server's connection pings, is left, or is given up (``ConnectionLimits``).
 ///
 ///     young → leaving (its age is reached) → over (the grace has passed)
@@ -17,22 +19,22 @@ struct ConnectionKeeper: Sendable {
     case cutOff
   }
 
-  private enum Phase { case young, leaving(since: ContinuousClock.Instant), over }
+  private enum Phase { case young, leaving(since: MonotonicInstant), over }
 
   /// Least time between two pings while there is no call.
   private static let intervalWithoutCalls = Duration.seconds(7_200)
 
   private let limits: ConnectionLimits
-  private let leavesAt: ContinuousClock.Instant?
+  private let leavesAt: MonotonicInstant?
   private var phase = Phase.young
-  private var heardAt: ContinuousClock.Instant
+  private var heardAt: MonotonicInstant
   private var lastReads = 0
-  private var askedAt: ContinuousClock.Instant?
-  private var lastPing: ContinuousClock.Instant?
+  private var askedAt: MonotonicInstant?
+  private var lastPing: MonotonicInstant?
   private var strikes = 0
 
   /// `chance`, -1…1, places this connection's age within the jitter.
-  init(limits: ConnectionLimits, opened: ContinuousClock.Instant, chance: Double) {
+  init(limits: ConnectionLimits, opened: MonotonicInstant, chance: Double) {
     self.limits = limits
     leavesAt = limits.maxAge.map { opened + $0 * (1 + limits.ageJitter * chance) }
     heardAt = opened
@@ -44,7 +46,7 @@ struct ConnectionKeeper: Sendable {
   ///   - now: The time.
   ///   - reads: How often bytes have come since the connection was opened.
   /// - Returns: One thing; the next look may bring another.
-  mutating func look(at now: ContinuousClock.Instant, reads: Int) -> Action {
+  mutating func look(at now: MonotonicInstant, reads: Int) -> Action {
     switch phase {
     case .young:
       if let leavesAt, now >= leavesAt {
@@ -61,7 +63,7 @@ struct ConnectionKeeper: Sendable {
     return lookForLife(at: now, reads: reads)
   }
 
-  private mutating func lookForLife(at now: ContinuousClock.Instant, reads: Int) -> Action {
+  private mutating func lookForLife(at now: MonotonicInstant, reads: Int) -> Action {
     if reads != lastReads {
       lastReads = reads
       heardAt = now
@@ -88,7 +90,7 @@ struct ConnectionKeeper: Sendable {
   ///     measure the connection.
   /// - Returns: False when it is one too many.
   mutating func pingCame(
-    at now: ContinuousClock.Instant,
+    at now: MonotonicInstant,
     hasCalls: Bool,
     hasSent: Bool
   ) -> Bool {

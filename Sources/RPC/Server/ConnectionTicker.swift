@@ -31,7 +31,7 @@ final class ConnectionTicker: @unchecked Sendable {
   private func schedule() {
     timer = loop.schedule(after: pause) { [self] in
       timer = nil
-      let now = ContinuousClock.now
+      let now = MonotonicInstant.now
       for connection in connections.values { connection.tick(now) }
       if !connections.isEmpty, timer == nil { schedule() }
     }

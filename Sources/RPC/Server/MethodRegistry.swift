@@ -1,3 +1,4 @@
+internal import HTTP2
 package import Protobuf
 
 /// Runs a unary call: message bytes in, framed and unsealed reply out.
@@ -30,7 +31,7 @@ final class Method: Sendable {
   }
 
   func isAt(_ path: UnsafeBufferPointer<UInt8>) -> Bool {
-    self.path.count == path.count && self.path.elementsEqual(path)
+    path.equals(self.path)
   }
 
   func allows(_ caller: String?) -> Bool {

@@ -77,10 +77,10 @@ package final class RPCServer: Sendable {
   package func drain(timeout: Duration) async {
     await listener.stop()
     let open = core.connections.all
-    for connection in open { await connection.drain() }
-    let deadline = ContinuousClock.now + timeout
+    for connection in open { connection.loop.submit { connection.drain() } }
+    let deadline = MonotonicInstant.now + timeout
     await core.connections.waitUntilEmpty(deadline: deadline)
-    for connection in core.connections.all { await connection.close() }
+    for connection in core.connections.all { connection.loop.submit { connection.close() } }
   }
 }
 
@@ -144,9 +144,9 @@ final class ConnectionSet: Sendable {
   }
 
   /// Returns when no connection is left, or at the deadline.
-  func waitUntilEmpty(deadline: ContinuousClock.Instant) async {
+  func waitUntilEmpty(deadline: MonotonicInstant) async {
     let timer = Task {
-      try await ContinuousClock().sleep(until: deadline)
+      try await Task.sleep(for: MonotonicInstant.now.duration(to: deadline))
       releaseWaiters()
     }
     await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in

@@ -48,9 +48,7 @@ private struct RequestFields {
   var isTimeoutBad = false
 
   init(_ block: HeaderBlock) {
-    for index in 0..<block.count {
-      block.withField(at: index) { name, value in note(name, value) }
-    }
+    block.forEach { note($0, $1) }
   }
 
   private mutating func note(
@@ -97,6 +95,11 @@ extension HeaderBlock {
 
 /// The protocol's own fields of a response.
 enum ResponseHead {
+  /// Start of a response to which nothing is added.
+  static let plain = FixedHeaders(start)
+  /// End of a call that went well.
+  static let ok = FixedHeaders(okTrailers)
+
   private static let start: HeaderBlock = [
     ":status": "200", "content-type": "application/grpc",
     "grpc-accept-encoding": Compression.accepted,
@@ -125,8 +128,7 @@ enum ResponseHead {
     return Array(text.utf8)
   }
 
-  static func trailers(adding extra: HeaderBlock?) -> HeaderBlock {
-    guard let extra else { return okTrailers }
+  static func trailers(adding extra: HeaderBlock) -> HeaderBlock {
     var block = okTrailers
     block.append(contentsOf: extra)
     return block

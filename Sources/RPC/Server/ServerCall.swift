@@ -31,15 +31,15 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
 
   var method: Method?
   var context: ServerContext?
-  var started = ContinuousClock.Instant.now
+  var started = MonotonicInstant.now
   var task: Task<Void, Never>?
   var deadlineTimer: LoopTimer?
   var didSendHeaders = false
   /// Bytes of the body until now, and how fast they come.
   private var received = 0
   private var bodyWatch = BodyWatch()
-  private var reader: CheckedContinuation<Void, Never>?
-  private var writer: CheckedContinuation<Void, Never>?
+  private var reader: Waiter?
+  private var writer: Waiter?
   fileprivate var isTouched = false
 
   init(stream: HTTP2Stream, touched: TouchedCalls, limits: RPCLimits) {
@@ -54,19 +54,19 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
   // the connection's loop is suspended between its own check and this one.
 
   func waitForMessage(_ done: CheckedContinuation<Void, Never>) {
-    reader = done
+    reader = Waiter(done)
     wakeReader()
   }
 
   func waitForRoom(_ done: CheckedContinuation<Void, Never>) {
-    writer = done
+    writer = Waiter(done)
     if state == .finished || !stream.isAboveHighWater { wakeWriter() }
   }
 
   /// Wakes the reader if there is news for it.
   func wakeReader() {
     guard !messages.isEmpty || isEnded || state == .finished else { return }
-    reader?.resume()
+    reader?.continuation.resume()
     reader = nil
   }
 
@@ -77,13 +77,13 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
   }
 
   private func wakeWriter() {
-    writer?.resume()
+    writer?.continuation.resume()
     writer = nil
   }
 
   /// What the client has failed to do in time: it owes us the rest of a message, and nobody of us
   /// holds it back.
-  func lateness(at now: ContinuousClock.Instant, _ limits: HTTP2TimeLimits) -> ServiceError? {
+  func lateness(at now: MonotonicInstant, _ limits: HTTP2TimeLimits) -> ServiceError? {
     if state == .receiving, let deadline = context?.deadline, deadline <= now {
       return .runtime(.deadlineExceeded, "the deadline has passed before the request was complete")
     }
@@ -136,6 +136,16 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
     closeCode = code
     touched.add(self)
   }
+}
+
+/// A task that waits for its client.
+///
+/// Apart from the call, since most calls have none: a continuation is not frozen, so that a class which
+/// stores one finds its fields through tables at run time.
+private final class Waiter {
+  let continuation: CheckedContinuation<Void, Never>
+
+  init(_ continuation: CheckedContinuation<Void, Never>) { self.continuation = continuation }
 }
 
 /// Calls of one connection that something happened to since the connection last looked.

@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import HTTP2
 
 /// How far a connection has come with taking its leave.
@@ -25,11 +26,7 @@ enum Departure: Equatable {
 // The connection's own life: time, pings, and leaving.
 extension ServerConnection {
   /// About once a second: ends what the peer keeps waiting.
-  nonisolated func tick(_ now: ContinuousClock.Instant) {
-    assumeIsolated { $0.checkTime(now) }
-  }
-
-  private func checkTime(_ now: ContinuousClock.Instant) {
+  func tick(_ now: MonotonicInstant) {
     guard let session else { return }
     do {
       let stalled = try session.tick(now, extraWork: handlers)
@@ -46,7 +43,7 @@ extension ServerConnection {
     keep(session, now)
   }
 
-  private func endLateCalls(_ session: HTTP2Session, _ now: ContinuousClock.Instant) {
+  private func endLateCalls(_ session: HTTP2Session, _ now: MonotonicInstant) {
     var late: [(ServerCall, ServiceError)] = []
     session.forEachHandler { handler in
       guard let call = handler as? ServerCall else { return }
@@ -61,7 +58,7 @@ extension ServerConnection {
     }
   }
 
-  private func keep(_ session: HTTP2Session, _ now: ContinuousClock.Instant) {
+  private func keep(_ session: HTTP2Session, _ now: MonotonicInstant) {
     switch keeper.look(at: now, reads: reads) {
     case .nothing: break
     case .ping:
@@ -80,7 +77,7 @@ extension ServerConnection {
   /// Holds the peer to the rules of keepalive.
   func judgePings() {
     guard let session else { return }
-    let now = ContinuousClock.now
+    let now = MonotonicInstant.now
     for _ in pingsSeen..<session.pingsReceived {
       let isFine = keeper.pingCame(
         at: now,
@@ -108,7 +105,7 @@ extension ServerConnection {
     departure = .announced(pings: session.pingsSent, reason: reason)
     transport?.setNeedsFlush()
     _ = loop.schedule(after: server.limits.connection.goAwayPatience) { [self] in
-      assumeIsolated { $0.refuseNewCalls() }
+      refuseNewCalls()
     }
   }
 

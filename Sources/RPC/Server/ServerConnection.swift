@@ -3,10 +3,12 @@ internal import HTTP2
 internal import Net
 
 /// One connection of a server: drives the HTTP/2 session and runs the handlers of its calls.
-actor ServerConnection: TransportDelegate, TurnFlushable {
-  nonisolated let loop: EventLoop
-  nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-
+///
+/// Loop only, but for its making. It is no actor: all that calls it is on the loop already, and to
+/// prove that to the runtime costs more than the work (docs/decisions/2026-11-21-loop-confined.md).
+// @unchecked: confined to its loop; what comes from tasks checks that it is there.
+final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Sendable {
+  let loop: EventLoop
   let server: ServerCore
   var transport: Transport?
   var session: HTTP2Session?
@@ -38,32 +40,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
 
   // MARK: Transport
 
-  nonisolated func transportDidOpen(_ transport: Transport) {
-    assumeIsolated { $0.open(transport) }
-  }
-
-  nonisolated func transport(_ transport: Transport, didReceive bytes: UnsafeRawBufferPointer) {
-    // The bytes are used before the call returns.
-    nonisolated(unsafe) let bytes = bytes
-    assumeIsolated { $0.receive(bytes) }
-  }
-
-  nonisolated func transportDidReceiveEOF(_ transport: Transport) {
-    transport.close()
-  }
-
-  nonisolated func transport(_ transport: Transport, fill buffer: inout OutputBuffer) {
-    withUnsafeMutablePointer(to: &buffer) { buffer in
-      nonisolated(unsafe) let buffer = buffer
-      assumeIsolated { $0.fill(&buffer.pointee) }
-    }
-  }
-
-  nonisolated func transportDidClose(_ transport: Transport, error: NetError?) {
-    assumeIsolated { $0.closed(transport.peerAddress, error) }
-  }
-
-  private func open(_ transport: Transport) {
+  func transportDidOpen(_ transport: Transport) {
     self.transport = transport
     do {
       let session = try HTTP2Session(role: .server, limits: server.limits.http2)
@@ -81,7 +58,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     }
   }
 
-  private func receive(_ bytes: UnsafeRawBufferPointer) {
+  func transport(_ transport: Transport, didReceive bytes: UnsafeRawBufferPointer) {
     guard let session else { return }
     reads += 1
     do {
@@ -92,7 +69,11 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     if session.pingsReceived != pingsSeen { judgePings() }
     advanceCalls()
     if departure.isAcknowledged(by: session.pongs) { refuseNewCalls() }
-    transport?.setNeedsFlush()
+    transport.setNeedsFlush()
+  }
+
+  func transportDidReceiveEOF(_ transport: Transport) {
+    transport.close()
   }
 
   /// Ends the connection because of its peer, who is told why if it still reads.
@@ -109,31 +90,31 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     server.connectionEnded(end)
   }
 
-  private func fill(_ buffer: inout OutputBuffer) {
+  func transport(_ transport: Transport, fill buffer: inout OutputBuffer) {
     guard let session else { return }
     do {
       try session.fill(&buffer)
     } catch {
       // No farewell can be sent either.
-      report(transport.map { ConnectionEnd(error, peer: $0.peerAddress) })
-      transport?.close()
+      report(ConnectionEnd(error, peer: transport.peerAddress))
+      transport.close()
       return
     }
     // Closing of streams is noticed while sending, too.
     if !touched.isEmpty { advanceCalls() }
     unpark()
     if let fault = session.fault { return end(because: fault) }
-    if session.isFinished { transport?.closeAfterFlush() }
+    if session.isFinished { transport.closeAfterFlush() }
   }
 
-  private func closed(_ peer: SocketAddress, _ error: NetError?) {
-    report(ConnectionEnd(error, wasOpen: session != nil, peer: peer))
+  func transportDidClose(_ transport: Transport, error: NetError?) {
+    report(ConnectionEnd(error, wasOpen: session != nil, peer: transport.peerAddress))
     ticker?.remove(self)
     ticker = nil
     session?.closeAllStreams(.cancel)
     advanceCalls()
     session = nil
-    transport = nil
+    self.transport = nil
     server.connections.remove(self)
   }
 
@@ -226,9 +207,8 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
 
   /// Runs a handler up to its first suspension.
   ///
-  /// The task is nobody's actor, only the loop's: to become the connection's for the reply would cost
-  /// two trips through the loop's queue, although it is on the connection's thread already.
-  private nonisolated func startTask(
+  /// Each of its suspensions ends on the loop again, which the task prefers.
+  private func startTask(
     _ call: ServerCall,
     _ context: ServerContext,
     _ work: Work
@@ -242,9 +222,9 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
           } else {
             try await handle(call, context, work)
           }
-        handlerReturned(call, &reply)
+        complete(call, &reply)
       } catch {
-        handlerThrew(call, .wrapping(error))
+        handlerFailed(call, .wrapping(error))
       }
     }
   }
@@ -262,14 +242,6 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
       try await body(requests, responses, context)
       return nil
     }
-  }
-
-  private nonisolated func handlerReturned(_ call: ServerCall, _ reply: inout [UInt8]?) {
-    assumeIsolated { $0.complete(call, &reply) }
-  }
-
-  private nonisolated func handlerThrew(_ call: ServerCall, _ error: ServiceError) {
-    assumeIsolated { $0.handlerFailed(call, error) }
   }
 
   /// Reads the head: which method, whether the caller may, until when.
@@ -325,7 +297,9 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     transport?.setNeedsFlush()
   }
 
-  func nextMessage(of call: ServerCall) async throws -> [UInt8]? {
+  /// The next message, for a handler that is on the loop.
+  nonisolated(nonsending) func nextMessage(of call: ServerCall) async throws -> [UInt8]? {
+    loop.preconditionCurrent()
     while true {
       if !call.messages.isEmpty {
         let received = call.messages.removeFirst()
@@ -338,6 +312,8 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
         }
       }
       try checkRunning(call)
+      // The handler may be here before the connection has ended the call for it.
+      if let failure = call.failure { throw failure }
       if call.isEnded { return nil }
       await withCheckedContinuation { call.waitForMessage($0) }
     }
@@ -352,25 +328,11 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     return try message.plain(call.requestCompression, limit: server.limits.maxReceiveMessageBytes)
   }
 
-  /// Queues a message for a handler that is on the loop, as almost all are: no hop.
+  /// Seals a frame where it is and queues it, for a handler that is on the loop.
   ///
   /// - Returns: Whether there is room for another.
-  nonisolated func sendHere(
-    _ frame: inout [UInt8],
-    on call: ServerCall,
-    compress: Bool?
-  ) throws -> Bool {
-    try assumeIsolated { try $0.queue(&frame, on: call, compress: compress) }
-  }
-
-  /// The same for a handler that is elsewhere.
-  func send(_ frame: [UInt8], on call: ServerCall, compress: Bool?) throws -> Bool {
-    var frame = frame
-    return try queue(&frame, on: call, compress: compress)
-  }
-
-  /// Seals a frame where it is and queues it.
-  private func queue(_ frame: inout [UInt8], on call: ServerCall, compress: Bool?) throws -> Bool {
+  func send(_ frame: inout [UInt8], on call: ServerCall, compress: Bool?) throws -> Bool {
+    loop.preconditionCurrent()
     try checkRunning(call)
     guard let session else { throw ServiceError.runtime(.cancelled, "the client has gone") }
     if compress == true, !call.didSendHeaders { call.context?.compressReply() }
@@ -382,7 +344,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
   }
 
   /// Returns when the client has taken enough of what is queued.
-  func waitForRoom(on call: ServerCall) async throws {
+  nonisolated(nonsending) func waitForRoom(on call: ServerCall) async throws {
     await withCheckedContinuation { call.waitForRoom($0) }
     try checkRunning(call)
   }
@@ -400,6 +362,10 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
     call.didSendHeaders = true
     let head = call.context?.replyHead
     call.responseCompression = head?.compression
+    guard head?.headers != nil || head?.compression != nil else {
+      session?.submitResponse(call.stream, ResponseHead.plain)
+      return
+    }
     session?.submitResponse(
       call.stream,
       ResponseHead.block(adding: head?.headers, compression: head?.compression),
@@ -409,6 +375,7 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
 
   /// Sends the reply of a unary call, or the end of a stream.
   private func complete(_ call: ServerCall, _ reply: inout [UInt8]?) {
+    loop.preconditionCurrent()
     handlers -= 1
     guard call.state == .running, let session, call.closeCode == nil else { return end(call, nil) }
     startResponse(call)
@@ -417,15 +384,17 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
       Compression.seal(&frame, with: call.responseCompression)
       session.send(call.stream, frame)
     }
-    session.finish(
-      call.stream,
-      trailers: ResponseHead.trailers(adding: call.context?.replyTrailers)
-    )
+    if let extra = call.context?.replyTrailers {
+      session.finish(call.stream, trailers: ResponseHead.trailers(adding: extra))
+    } else {
+      session.finish(call.stream, trailers: ResponseHead.ok)
+    }
     stopReceiving(call)
     end(call, nil)
   }
 
   private func handlerFailed(_ call: ServerCall, _ error: ServiceError) {
+    loop.preconditionCurrent()
     handlers -= 1
     fail(call, error)
   }
@@ -504,19 +473,13 @@ actor ServerConnection: TransportDelegate, TurnFlushable {
   // MARK: Deadlines
 
   /// At the end of the turn, also while the peer reads nothing.
-  nonisolated func flush() {
-    assumeIsolated { $0.armDeadlines() }
-  }
-
-  private func armDeadlines() {
+  func flush() {
     for call in unarmed where call.state == .running {
       guard let deadline = call.context?.deadline else { continue }
-      call.deadlineTimer = loop.schedule(after: ContinuousClock.now.duration(to: deadline)) {
+      call.deadlineTimer = loop.schedule(after: MonotonicInstant.now.duration(to: deadline)) {
         [self] in
-        assumeIsolated {
-          $0.fail(call, .runtime(.deadlineExceeded, "the deadline has passed"))
-          $0.transport?.setNeedsFlush()
-        }
+        fail(call, .runtime(.deadlineExceeded, "the deadline has passed"))
+        transport?.setNeedsFlush()
       }
     }
     unarmed.removeAll(keepingCapacity: true)

@@ -9,7 +9,7 @@ package final class ServerContext: Sendable {
   package let caller: String?
   package let metadata: Metadata
   /// When the caller stops waiting; the handler's task is cancelled then.
-  package let deadline: ContinuousClock.Instant
+  package let deadline: MonotonicInstant
   /// The loop that the handler runs on.
   package let loop: EventLoop
 
@@ -27,7 +27,7 @@ package final class ServerContext: Sendable {
     method: MethodDescriptor,
     caller: String?,
     metadata: Metadata,
-    deadline: ContinuousClock.Instant,
+    deadline: MonotonicInstant,
     loop: EventLoop,
     hopMargin: Duration = .milliseconds(20)
   ) {

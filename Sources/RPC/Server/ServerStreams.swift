@@ -15,7 +15,11 @@ package struct RawRequestStream: AsyncSequence, Sendable {
     ///
     /// - Throws: ``ServiceError`` when the call was cancelled, timed out or broke the protocol.
     package mutating func next() async throws -> [UInt8]? {
-      try await stream.connection.nextMessage(of: stream.call)
+      let (connection, call) = (stream.connection, stream.call)
+      if connection.loop.isCurrent { return try await connection.nextMessage(of: call) }
+      return try await withTaskExecutorPreference(connection.loop) {
+        try await connection.nextMessage(of: call)
+      }
     }
   }
 
@@ -47,11 +51,19 @@ package struct RawResponseWriter: Sendable {
 
   /// Queues one unsealed frame, whose bytes are the connection's afterwards.
   nonisolated(nonsending) func send(_ frame: inout [UInt8], compress: Bool?) async throws {
-    let hasRoom =
-      connection.loop.isCurrent
-      ? try connection.sendHere(&frame, on: call, compress: compress)
-      : try await connection.send(frame, on: call, compress: compress)
+    guard connection.loop.isCurrent else { return try await sendFromElsewhere(frame, compress) }
+    let hasRoom = try connection.send(&frame, on: call, compress: compress)
     if !hasRoom { try await connection.waitForRoom(on: call) }
+  }
+
+  private nonisolated(nonsending) func sendFromElsewhere(
+    _ frame: [UInt8],
+    _ compress: Bool?
+  ) async throws {
+    try await withTaskExecutorPreference(connection.loop) {
+      var frame = frame
+      try await send(&frame, compress: compress)
+    }
   }
 }
 

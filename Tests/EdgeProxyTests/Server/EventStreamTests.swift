@@ -1,3 +1,4 @@
+import EventLoop
 import Foundation
 import Testing
 
@@ -96,7 +97,7 @@ struct EventStreamTests {
     options.limits.heartbeat = .seconds(1)
     try await EdgeFixture.run(options) { edge in
       let token = try await edge.mint.token { $0.exp = Int(Date().timeIntervalSince1970) + 4 }
-      let start = ContinuousClock.now
+      let start = MonotonicInstant.now
       let reply = try await edge.send("GET", "/api/v1/jobs/endless/events", token: token)
       #expect(reply.status == 200)
       #expect(reply.body.contains("\n\n:\n\n"))
@@ -112,7 +113,7 @@ struct EventStreamTests {
       let text =
         "GET /api/v1/jobs/endless/events HTTP/1.1\r\nhost: x\r\nlast-event-id: 3\r\n"
         + "authorization: Bearer \(token)\r\n\r\n"
-      let start = ContinuousClock.now
+      let start = MonotonicInstant.now
       let bytes = try await RawSocket.exchange(Array(text.utf8), edge.port) {
         String(decoding: $0, as: UTF8.self).contains("retry: 3000")
       }

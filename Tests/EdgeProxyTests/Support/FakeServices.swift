@@ -109,7 +109,9 @@ extension EdgeFixture {
         throw ServiceError(code: .unavailable, reason: "UNAVAILABLE", message: "Lost.")
       }
     }
-    if job == "endless" { try await ContinuousClock().sleep(until: context.deadline) }
+    if job == "endless" {
+      try await Task.sleep(for: MonotonicInstant.now.duration(to: context.deadline))
+    }
   }
 
   private static func framed(_ message: some ProtobufMessage) -> [UInt8] {

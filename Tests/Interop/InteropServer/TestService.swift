@@ -1,3 +1,4 @@
+import EventLoop
 internal import Foundation
 internal import InteropAPI
 internal import RPC

@@ -186,7 +186,7 @@ private func expectEqual<Value: Equatable>(
 }
 
 @Suite("Resolution schedule") struct ResolutionScheduleTests {
-  private let start = ContinuousClock.now
+  private let start = MonotonicInstant.now
 
   @Test("The first request is answered at once, later ones at most once an interval")
   func interval() {

@@ -1,9 +1,10 @@
+import EventLoop
 import Testing
 
 @testable import RPC
 
 @Suite("How a server keeps its connections") struct ConnectionKeeperTests {
-  private let start = ContinuousClock.now
+  private let start = MonotonicInstant.now
 
   private func keeper(
     chance: Double = 0,
@@ -14,7 +15,7 @@ import Testing
     return ConnectionKeeper(limits: limits, opened: start, chance: chance)
   }
 
-  private func at(_ seconds: Int) -> ContinuousClock.Instant { start + .seconds(seconds) }
+  private func at(_ seconds: Int) -> MonotonicInstant { start + .seconds(seconds) }
 
   @Test("The defaults are gRPC's")
   func defaults() {

@@ -8,7 +8,7 @@ import Testing
 @Suite("The life of a server's connection") struct ConnectionLifeTests {
   private let echo = RPCFixture.method("Echo")
   private let wait = RPCFixture.method("Wait")
-  private let start = ContinuousClock.now
+  private let start = MonotonicInstant.now
 
   /// Runs `body` with a server whose handlers of Wait end with `release`.
   private func run(

@@ -49,7 +49,7 @@ struct HopTests {
     let body: UnaryBody = { _, context in
       #expect(context.requestID == "r-1")
       // Ten of the caller's sixty seconds are the margin.
-      if ContinuousClock.now.duration(to: context.deadline) <= .seconds(50) { shorter.increment() }
+      if MonotonicInstant.now.duration(to: context.deadline) <= .seconds(50) { shorter.increment() }
       return framed([2])
     }
     try await run(hopMargin: .seconds(10), second: body) { fixture in

@@ -99,7 +99,7 @@ private final class Connection: HTTP2StreamHandler {
   }
 
   func stream(_ stream: HTTP2Stream, didReceiveHeaders block: HeaderBlock) {
-    for index in 0..<block.count { data += block.name(at: index).utf8.count }
+    for field in block.fields { data += field.name.utf8.count }
     _ = block.first(":path")
   }
 
