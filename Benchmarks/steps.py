@@ -147,10 +147,14 @@ class Steps:
             )
             for number in numbers
         }
+        files: collections.Counter = collections.Counter()
+        for address, count in self.typical.counts.items():
+            files[self.code.function(address).image] += count
         lengths = [call.length for call in self.calls]
         return {
             "median": {name: statistics.median_low(one[name] for one in figures) for name in FIGURES},
             "kernel_calls": {name: count for name, count in kernel.items() if count},
+            "instructions_of_files": dict(files.most_common()),
             "fewest_instructions": min(lengths),
             "most_instructions": max(lengths),
         }
@@ -288,13 +292,14 @@ def print_table(report: dict) -> None:
     rpc.print_markdown(["one call", ""] + [PEERS[p] for p in peers] + [f"/ {p}" for p in others], lines)
 
 
-def print_kernel_calls(report: dict) -> None:
-    print("\nkernel calls")
+def print_parts(report: dict, title: str, part: str) -> None:
+    """What a figure consists of, a line for each server."""
+    print(f"\n{title}")
     for security, rows in report.items():
         for key, results in rows.items():
             for peer, result in results.items():
-                calls = ", ".join(f"{count} {name}" for name, count in result["kernel_calls"].items())
-                print(f"  {ROWS[key].name}, {rpc.SECURITIES[security]}, {PEERS[peer]}: {calls}")
+                parts = ", ".join(f"{count} {name}" for name, count in result[part].items())
+                print(f"  {ROWS[key].name}, {rpc.SECURITIES[security]}, {PEERS[peer]}: {parts}")
 
 
 def print_functions(title: str, rows: list[dict], columns: tuple[str, ...]) -> None:
@@ -308,7 +313,8 @@ def print_functions(title: str, rows: list[dict], columns: tuple[str, ...]) -> N
 
 def print_report(report: dict) -> None:
     print_table(report)
-    print_kernel_calls(report)
+    print_parts(report, "kernel calls", "kernel_calls")
+    print_parts(report, "instructions of each file", "instructions_of_files")
     for security, rows in report.items():
         for key, results in rows.items():
             for peer, result in results.items():
