@@ -58,6 +58,8 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     var jobs: [Job] = []
     var closures: [@Sendable () -> Void] = []
     var isStopping = false
+    /// The thread has ended: nobody comes for work any more.
+    var hasStopped = false
 
     var isEmpty: Bool { jobs.isEmpty && closures.isEmpty }
   }
@@ -175,12 +177,14 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     cloopthread_set(Unmanaged.passUnretained(self).toOpaque())
     cloopthread_name(name)
     _ = uv_run(uv, UV_RUN_DEFAULT)
+    // What came in together with the wish to stop.
+    finishTurn()
     letGo()
     cloopthread_set(nil)
   }
 
-  /// Timers and watchers keep themselves and their owners alive until something happens: on a loop
-  /// that has stopped nothing will.
+  /// Timers, watchers and work that came too late keep their owners alive until something happens: on
+  /// a loop that has stopped nothing will.
   private func letGo() {
     let visit: uv_walk_cb = { handle, _ in
       guard let handle, let data = handle.pointee.data else { return }
@@ -191,13 +195,23 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
       }
     }
     uv_walk(uv, visit, nil)
+    dirty = []
+    // Freed outside of the lock: what a closure held may submit more.
+    _ = remote.withLock { remote in
+      remote.hasStopped = true
+      defer { remote.closures = [] }
+      return remote.closures
+    }
   }
 
   // MARK: Work
 
   /// Runs `work` on the loop in its next turn, or in this one when called on the loop.
+  ///
+  /// A loop that has stopped drops it.
   package func submit(_ work: @escaping @Sendable () -> Void) {
     let mustWake = remote.withLock { remote in
+      guard !remote.hasStopped else { return false }
       defer { remote.closures.append(work) }
       return remote.isEmpty
     }

@@ -53,6 +53,23 @@ private actor Pinned {
     #expect(held.loop() == nil)
   }
 
+  /// What work that came after the end would hold, and the loop.
+  private func submitToStopped() throws -> (owner: () -> AnyObject?, loop: () -> AnyObject?) {
+    let loop = try EventLoop(name: "test")
+    loop.start()
+    loop.stop()
+    let owner = Pinned(loop: loop)
+    loop.submit { _ = owner }
+    return ({ [weak owner] in owner }, { [weak loop] in loop })
+  }
+
+  @Test("Work that comes to a loop after its end is dropped, and does not keep it")
+  func dropsLateWork() throws {
+    let held = try submitToStopped()
+    #expect(held.owner() == nil)
+    #expect(held.loop() == nil)
+  }
+
   @Test("A task that prefers the loop stays on its thread across suspensions")
   func taskStaysOnLoop() async throws {
     try await withLoop { loop in
