@@ -23,12 +23,17 @@ final class Recorder: TransportDelegate, Sendable {
     var transport: Transport?
     var output: [UInt8] = []
     var isEndless = false
+    var isOver = false
   }
 
   init() { (events, continuation) = AsyncStream.makeStream() }
 
   func transportDidOpen(_ transport: Transport) {
-    state.withLock { $0.transport = transport }
+    let isOver = state.withLock { state in
+      if !state.isOver { state.transport = transport }
+      return state.isOver
+    }
+    guard !isOver else { return transport.close() }
     continuation.yield(.opened)
     transport.setNeedsFlush()
   }
@@ -73,6 +78,21 @@ final class Recorder: TransportDelegate, Sendable {
     transport.loop.submit { work(transport) }
   }
 
+  /// Closes the connection if it stands, and at once if it is yet to stand.
+  func close() async {
+    let transport = state.withLock { state in
+      state.isOver = true
+      return state.transport
+    }
+    guard let transport else { return }
+    await withCheckedContinuation { done in
+      transport.loop.submit {
+        transport.close()
+        done.resume()
+      }
+    }
+  }
+
   /// Waits for the first event that is wanted; nil when the connection is over before.
   func first(_ isWanted: (TransportEvent) -> Bool) async -> TransportEvent? {
     for await event in events where isWanted(event) { return event }
@@ -87,12 +107,28 @@ final class Recorder: TransportDelegate, Sendable {
   }
 }
 
+/// The recorders of a fixture: what they record outlives its loops unless it is closed.
+private final class Recorders: Sendable {
+  private let all = Mutex<[Recorder]>([])
+
+  func make() -> Recorder {
+    let recorder = Recorder()
+    all.withLock { $0.append(recorder) }
+    return recorder
+  }
+
+  func close() async {
+    for recorder in all.withLock({ $0 }) { await recorder.close() }
+  }
+}
+
 /// A listener whose connections are recorded, and clients of it.
 struct NetFixture {
   let group: EventLoopGroup
   let listener: Listener
   /// The server's side of each connection, in the order of their coming.
   let accepted: AsyncStream<Recorder>
+  private let recorders: Recorders
 
   static func run(
     on endpoint: Endpoint = .host("127.0.0.1", port: 0),
@@ -102,6 +138,7 @@ struct NetFixture {
     _ body: (NetFixture) async throws -> Void
   ) async throws {
     let group = try EventLoopGroup(count: 1)
+    let recorders = Recorders()
     let (accepted, continuation) = AsyncStream.makeStream(of: Recorder.self)
     let listener = try await Listener.start(
       on: endpoint,
@@ -111,14 +148,20 @@ struct NetFixture {
       limits: limits,
       transportLimits: transportLimits
     ) { _, _ in
-      let recorder = Recorder()
+      let recorder = recorders.make()
       continuation.yield(recorder)
       return recorder
     }
-    let fixture = NetFixture(group: group, listener: listener, accepted: accepted)
+    let fixture = NetFixture(
+      group: group,
+      listener: listener,
+      accepted: accepted,
+      recorders: recorders
+    )
     let result: Result<Void, any Error>
     do { result = .success(try await body(fixture)) } catch { result = .failure(error) }
     await listener.stop()
+    await recorders.close()
     group.stop()
     try result.get()
   }
@@ -127,7 +170,7 @@ struct NetFixture {
 
   /// A client's side of a new connection.
   func connect(tls: TLSContext? = nil, reads: Bool = true) async throws -> Recorder {
-    let recorder = Recorder()
+    let recorder = recorders.make()
     let address = listener.address
     let loop = group.loops[0]
     await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in

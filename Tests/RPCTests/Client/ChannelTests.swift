@@ -86,6 +86,7 @@ private final class Names: Sendable {
     #expect(peer.requests.count == 6)
     #expect(peer.connections == 2)
     await channel.close()
+    await peer.stop()
   }
 
   @Test("The service config can make calls wait for ready")
@@ -121,7 +122,7 @@ private final class Names: Sendable {
       let reply = try await channel.call(method)
       #expect(reply == [3])
       await channel.close()
-      await peer.listener.stop()
+      await peer.stop()
     }
   }
 

@@ -1,5 +1,6 @@
 import EventLoop
 import Net
+import Synchronization
 
 @testable import RPC
 
@@ -11,14 +12,23 @@ struct ClientFixture {
   /// Loopback has many addresses: with one a test, a port that a peer gives up is not taken by the
   /// peer of another test that runs meanwhile.
   private let host: String
+  private let peers = Peers()
 
-  /// Runs `body`; the loop is stopped afterwards.
+  private final class Peers: Sendable {
+    let all = Mutex<[ScriptedPeer]>([])
+  }
+
+  /// Runs `body`; its peers and the loop are stopped afterwards.
   static func run(_ body: (ClientFixture) async throws -> Void) async throws {
     let group = try EventLoopGroup(count: 1)
-    defer { group.stop() }
     let number = fixtures.increment()
     let host = "127.1.\(number / 250).\(number % 250 + 1)"
-    try await body(ClientFixture(group: group, host: host))
+    let fixture = ClientFixture(group: group, host: host)
+    let result: Result<Void, any Error>
+    do { result = .success(try await body(fixture)) } catch { result = .failure(error) }
+    for peer in fixture.peers.all.withLock({ $0 }) { await peer.stop() }
+    group.stop()
+    try result.get()
   }
 
   /// A peer that answers each request as its script says.
@@ -26,12 +36,14 @@ struct ClientFixture {
     maxConcurrentStreams: UInt32 = 100,
     _ script: @escaping @Sendable (ScriptedPeer.Request) -> ScriptedPeer.Answer
   ) async throws -> ScriptedPeer {
-    try await ScriptedPeer.start(
+    let peer = try await ScriptedPeer.start(
       group: group,
       endpoint: .host(host, port: 0),
       maxConcurrentStreams: maxConcurrentStreams,
       script: script
     )
+    peers.all.withLock { $0.append(peer) }
+    return peer
   }
 
   /// A channel that reconnects fast and fails fast, unless the test says otherwise.

@@ -60,6 +60,8 @@ final class ScriptedPeer: Sendable {
     let connections = Counter()
     let requests = Mutex<[Request]>([])
     let closes = AsyncStream.makeStream(of: HTTP2ErrorCode.self)
+    /// Connections that stand.
+    let open = Mutex<[ObjectIdentifier: PeerConnection]>([:])
     let limits: HTTP2Limits
     let script: @Sendable (Request) -> Answer
 
@@ -83,7 +85,7 @@ final class ScriptedPeer: Sendable {
       group: group,
       distribution: .leastConnections,
       tls: nil
-    ) { _, _ in PeerConnection(state) }
+    ) { loop, _ in PeerConnection(state, loop) }
     return ScriptedPeer(listener: listener, state: state)
   }
 
@@ -91,11 +93,18 @@ final class ScriptedPeer: Sendable {
     self.listener = listener
     self.state = state
   }
+
+  /// Accepts no more and cuts the connections, which would outlive their loop.
+  func stop() async {
+    await listener.stop()
+    for connection in state.open.withLock({ Array($0.values) }) { await connection.cut() }
+  }
 }
 
 // @unchecked: used on the loop of its connection alone.
 private final class PeerConnection: TransportDelegate, HTTP2StreamHandler, @unchecked Sendable {
   private let state: ScriptedPeer.State
+  private let loop: EventLoop
   private var transport: Transport?
   private var session: HTTP2Session?
   private var heads: [Int32: HeaderBlock] = [:]
@@ -105,10 +114,24 @@ private final class PeerConnection: TransportDelegate, HTTP2StreamHandler, @unch
   private var raw: [UInt8] = []
   private var hasVanished = false
 
-  init(_ state: ScriptedPeer.State) { self.state = state }
+  init(_ state: ScriptedPeer.State, _ loop: EventLoop) {
+    self.state = state
+    self.loop = loop
+  }
+
+  /// From anywhere.
+  func cut() async {
+    await withCheckedContinuation { done in
+      loop.submit {
+        self.transport?.close()
+        done.resume()
+      }
+    }
+  }
 
   func transportDidOpen(_ transport: Transport) {
     self.transport = transport
+    state.open.withLock { $0[ObjectIdentifier(self)] = self }
     state.connections.increment()
     session = try? HTTP2Session(role: .server, limits: state.limits)
     session?.onStreamOpened = { [unowned self] in $0.handler = self }
@@ -137,6 +160,7 @@ private final class PeerConnection: TransportDelegate, HTTP2StreamHandler, @unch
     session?.closeAllStreams(.cancel)
     session = nil
     self.transport = nil
+    state.open.withLock { $0[ObjectIdentifier(self)] = nil }
   }
 
   func stream(_ stream: HTTP2Stream, didReceiveHeaders block: HeaderBlock) {
