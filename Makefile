@@ -90,8 +90,8 @@ bench-data: deps ## PostgreSQL and Redis from handlers beside a C thread
 flood: deps release ## hostile HTTP/2 peers against the stack: what each saw, and what it cost
 	@$(SCRIPTS)/flood.sh $(ARGS)
 
-sanitize: deps ## suites of the modules that own C memory, under both sanitizers (KIND=address or thread for one)
-	@$(SCRIPTS)/sanitize.sh $(KIND)
+sanitize: deps ## suites of the modules that own C memory, under both sanitizers (KIND=address or thread for one, FILTER=name)
+	@$(SCRIPTS)/sanitize.sh "$(KIND)" "$(FILTER)"
 
 clean: ## stop everything, delete data, logs, pictures and builds
 	@$(SCRIPTS)/clean.sh

@@ -57,6 +57,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: [
+    .target(name: "CMutexOrder", path: "Mutex"),
     library("CUV", pkgConfig: "libuv"),
     library("CNghttp2", pkgConfig: "libnghttp2"),
     library("COpenSSL", pkgConfig: "openssl"),
@@ -94,7 +95,7 @@ let package = Package(
       path: "Suites/Support/PythonServers",
       swiftSettings: strict
     ),
-    module("EventLoop", ["CUV", "CLoopThread"]),
+    module("EventLoop", ["CUV", "CLoopThread", "CMutexOrder"]),
     module("Net", ["EventLoop", "COpenSSL", "CSockets"]),
     module("HTTP2", ["EventLoop", "Net", "CNghttp2"]),
     module("HTTPCore"),

@@ -39,8 +39,8 @@ sanitize() {
     umask 022
     cd "$PACKAGE"
     # One test at a time: under a sanitizer many at once are too slow for their own time limits.
-    swift test --skip-build --no-parallel --sanitize "$kind" --scratch-path "$ROOT/.build/sanitize-$kind" \
-      --xunit-output "$LOGS/sanitize-$kind.xml" "${options[@]}"
+    swift test --skip-build --no-parallel --disable-xctest --sanitize "$kind" \
+      --scratch-path "$ROOT/.build/sanitize-$kind" --xunit-output "$LOGS/sanitize-$kind.xml" "${options[@]}"
   ) >"$log" 2>&1 8>&- || status=$?
   read -r passed failed < <(python3 "$SCRIPTS/count_tests.py" "$status" "$LOGS/sanitize-$kind"*.xml)
   reports=$(grep -acE '(ERROR|WARNING): (Address|Leak|Thread)Sanitizer' "$log" || true)
