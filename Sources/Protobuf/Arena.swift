@@ -65,6 +65,13 @@ package struct Arena: ~Copyable {
 }
 
 extension Arena {
+  /// Forgets everything that was allocated, which nobody may use any more.
+  func restart(limit: Int) {
+    Self.rewind(state)
+    state.pointee.remaining = limit
+    state.pointee.wasRefused = false
+  }
+
   /// The limit was reached, so a failed unpacking is a matter of size.
   var wasRefused: Bool { state.pointee.wasRefused }
 
@@ -89,8 +96,14 @@ extension Arena {
     guard pthread_getspecific(threadKey) == UnsafeMutableRawPointer(state) else {
       return free(state)
     }
+    // The thread keeps the first block only.
+    rewind(state)
+    state.pointee.isLent = false
+  }
+
+  /// Gives back everything but the first block, which is empty then.
+  private static func rewind(_ state: UnsafeMutablePointer<State>) {
     if state.pointee.newestBytes != blockBytes || previous(of: state.pointee.newest) != nil {
-      // The thread keeps the first block only.
       while let before = previous(of: state.pointee.newest) {
         state.pointee.newest.deallocate()
         state.pointee.newest = before
@@ -99,7 +112,6 @@ extension Arena {
     }
     state.pointee.cursor = state.pointee.newest + alignment
     state.pointee.end = state.pointee.newest + blockBytes
-    state.pointee.isLent = false
   }
 
   private static func makeState() -> UnsafeMutablePointer<State> {
@@ -174,6 +186,15 @@ extension Arena {
     guard let state = data?.assumingMemoryBound(to: State.self), bytes >= 0, bytes < 1 << 31 else {
       return nil
     }
+    return allocateWithinLimit(state, bytes)
+  }
+
+  /// Memory for what comes from outside; nil at the limit.
+  @inline(__always)
+  static func allocateWithinLimit(
+    _ state: UnsafeMutablePointer<State>,
+    _ bytes: Int
+  ) -> UnsafeMutableRawPointer? {
     let needed = (bytes + (alignment - 1)) & ~(alignment - 1)
     let start = state.pointee.cursor
     if needed <= state.pointee.end - start {

@@ -71,7 +71,7 @@ package final class MessageInfo: Sendable {
     cSize = c.pointee.sizeof_message
     indexByName = byName
     indexByAlias = byAlias
-    table = ScanTable.make(fields: placed)
+    table = ScanTable.make(fields: placed, descriptor: descriptor, cSize: cSize)
   }
 
   /// The field of an original or JSON name (standard ProtoJSON input).

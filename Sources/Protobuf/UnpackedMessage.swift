@@ -26,6 +26,17 @@ package struct UnpackedMessage: ~Copyable {
     cMessage = message
   }
 
+  /// The same by the general way alone.
+  init(
+    generally info: MessageInfo,
+    _ bytes: UnsafeRawBufferPointer
+  ) throws(ProtobufError) {
+    let arena = Arena(limit: ProtobufLimits.arenaBytes(forMessageOf: bytes.count))
+    let message = try Self.generally(info, bytes, arena)
+    self.arena = arena
+    cMessage = message
+  }
+
   private static func checkAndUnpack(
     _ info: MessageInfo,
     _ bytes: UnsafeRawPointer,
@@ -42,6 +53,17 @@ package struct UnpackedMessage: ~Copyable {
     _ arena: borrowing Arena
   ) throws(ProtobufError) -> UnsafeMutableRawPointer {
     guard bytes.count <= ProtobufLimits.messageBytes else { throw .tooLarge }
+    if let message = try WireUnpacker.unpack(bytes, info.scanTable, arena) { return message }
+    arena.restart(limit: ProtobufLimits.arenaBytes(forMessageOf: bytes.count))
+    return try generally(info, bytes, arena)
+  }
+
+  /// The way of messages that hold anything unusual.
+  private static func generally(
+    _ info: MessageInfo,
+    _ bytes: UnsafeRawBufferPointer,
+    _ arena: borrowing Arena
+  ) throws(ProtobufError) -> UnsafeMutableRawPointer {
     var scan = WireScan()
     var reader = WireReader(bytes)
     let table = info.scanTable

@@ -85,6 +85,17 @@ struct WireReader {
     return inner
   }
 
+  /// A number of fixed size, least significant byte first.
+  @inline(__always)
+  mutating func readFixed<T: FixedWidthInteger & BitwiseCopyable>(
+    _ type: T.Type
+  ) throws(ProtobufError) -> T {
+    let size = MemoryLayout<T>.size
+    guard size <= end - position else { throw .truncated }
+    defer { position += size }
+    return T(littleEndian: load(position, type))
+  }
+
   /// Moves behind the value of `tag`, a whole group included.
   @inline(__always)
   mutating func skip(_ tag: WireTag, depth: Int) throws(ProtobufError) {

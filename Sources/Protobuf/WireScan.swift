@@ -1,4 +1,6 @@
-/// What the guard scan must know of a message: flat, constant, read without counting references.
+internal import CProtobufC
+
+/// What the readers of the wire must know of a message: flat, constant, read without counting references.
 struct ScanTable {
   struct Entry {
     var number: Int32
@@ -8,6 +10,14 @@ struct ScanTable {
     var isText: Bool
     /// A message that is neither in a list nor in a map.
     var isSingleMessage: Bool
+    /// A list or a map.
+    var isList: Bool
+    var kind: FieldInfo.Kind
+    /// Bytes of one value in the C struct or in a list.
+    var valueBytes: UInt8
+    /// As in ``FieldInfo``; -1 for none.
+    var offset: Int32
+    var quantifierOffset: Int32
     /// Which oneof of the message; -1 outside.
     var oneof: Int16
     /// The table of the message's type; nil until the tables are linked.
@@ -19,9 +29,16 @@ struct ScanTable {
   /// Index + 1 in `entries` of each number below `denseCount`; 0 where there is no field.
   var dense: UnsafeMutablePointer<UInt16>
   var denseCount: Int
+  /// The C descriptor, and the size of its struct.
+  var descriptor: UnsafeRawPointer
+  var cSize: Int
 
   /// Makes the table of a message; it is never freed.
-  static func make(fields: [FieldInfo]) -> UnsafeMutablePointer<ScanTable> {
+  static func make(
+    fields: [FieldInfo],
+    descriptor: UnsafeRawPointer,
+    cSize: Int
+  ) -> UnsafeMutablePointer<ScanTable> {
     let entries = UnsafeMutablePointer<Entry>.allocate(capacity: max(fields.count, 1))
     let denseCount = min(Int(fields.last?.number ?? 0) + 1, 256)
     let dense = UnsafeMutablePointer<UInt16>.allocate(capacity: denseCount)
@@ -32,7 +49,14 @@ struct ScanTable {
     }
     let table = UnsafeMutablePointer<ScanTable>.allocate(capacity: 1)
     table.initialize(
-      to: ScanTable(entries: entries, count: fields.count, dense: dense, denseCount: denseCount)
+      to: ScanTable(
+        entries: entries,
+        count: fields.count,
+        dense: dense,
+        denseCount: denseCount,
+        descriptor: descriptor,
+        cSize: cSize
+      )
     )
     return table
   }
@@ -60,6 +84,16 @@ extension ScanTable.Entry {
     isSingleMessage = field.kind == .message && field.hasPresence
     oneof = Int16(field.oneofIndex ?? -1)
     child = nil
+    kind = field.kind
+    isList = field.isRepeated || field.isMap
+    offset = Int32(field.offset)
+    quantifierOffset = Int32(field.quantifierOffset ?? -1)
+    switch field.kind {
+    case .string, .bytes: valueBytes = UInt8(MemoryLayout<ProtobufCBinaryData>.size)
+    case .message: valueBytes = UInt8(MemoryLayout<UnsafeRawPointer>.size)
+    case .double, .int64, .uint64, .fixed64, .sfixed64, .sint64: valueBytes = 8
+    default: valueBytes = 4
+    }
     switch field.kind {
     case .double, .fixed64, .sfixed64: wireType = 1
     case .float, .fixed32, .sfixed32: wireType = 5
