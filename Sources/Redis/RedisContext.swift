@@ -69,6 +69,11 @@ final class RedisContext: TurnFlushable {
     }
   }
 
+  deinit {
+    // A loop that has stopped drops its watchers without a word to their owners.
+    if let raw { redisFree(raw) }
+  }
+
   private static func message(of raw: UnsafeMutablePointer<redisContext>) -> String {
     guard raw.pointee.err != 0, let text = chiredis_error(raw) else {
       return "the connection ended"
