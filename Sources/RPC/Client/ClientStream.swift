@@ -130,7 +130,9 @@ actor ClientStream {
     switch channel.assumeDecide(failure, &retry, request) {
     case .giveUp: return false
     case .repeatAttempt: break
-    case .retry(let pause): try? await Task.sleep(for: pause)
+    case .retry(let pause):
+      try? await Task.sleep(for: pause)
+      if isGivenUp || Task.isCancelled { return false }
     }
     return await startAgain()
   }

@@ -27,7 +27,9 @@ extension LoopChannel {
         switch decide(failure, &retry, request) {
         case .giveUp: throw error
         case .repeatAttempt: break
-        case .retry(let pause): try? await Task.sleep(for: pause)
+        case .retry(let pause):
+          try? await Task.sleep(for: pause)
+          if Task.isCancelled { throw .runtime(.cancelled, "the call was cancelled") }
         }
       }
     }

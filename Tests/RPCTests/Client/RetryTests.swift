@@ -98,6 +98,31 @@ import Testing
     }
   }
 
+  @Test("A call that is cancelled in the pause before a retry sends no other attempt")
+  func cancelledInPause() async throws {
+    try await ClientFixture.run { fixture in
+      let peer = try await fixture.peer { _ in
+        .trailersOnly(.unavailable, [("grpc-retry-pushback-ms", "5000")])
+      }
+      let (decided, decision) = AsyncStream.makeStream(of: Void.self)
+      let channel = try fixture.channel(to: peer) {
+        $0.patience = .seconds(60)
+        // Asked for when the pause is chosen.
+        $0.random = {
+          decision.yield()
+          return 0.5
+        }
+      }
+      let call = Task { try await channel.call(read) }
+      for await _ in decided where !peer.requests.isEmpty { break }
+      call.cancel()
+      let error = await #expect(throws: ServiceError.self) { try await call.value }
+      #expect(error?.code == .cancelled)
+      #expect(peer.requests.count == 1)
+      await channel.close()
+    }
+  }
+
   @Test("Push-back of the server is obeyed")
   func pushback() async throws {
     try await ClientFixture.run { fixture in
