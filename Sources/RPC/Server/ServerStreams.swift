@@ -50,13 +50,29 @@ package struct RawResponseWriter: Sendable {
   }
 
   /// Queues one unsealed frame, whose bytes are the connection's afterwards.
+  ///
+  /// Asynchronous only where it has to wait: a frame for each function of a task costs as much as
+  /// queueing the message.
   nonisolated(nonsending) func send(_ frame: inout [UInt8], compress: Bool?) async throws {
-    guard connection.loop.isCurrent else { return try await sendFromElsewhere(frame, compress) }
-    let hasRoom = try connection.send(&frame, on: call, compress: compress)
-    if !hasRoom { try await connection.waitForRoom(on: call) }
+    guard let hasRoom = try sendHere(&frame, compress: compress) else {
+      return try await sendFromElsewhere(frame, compress)
+    }
+    if !hasRoom { try await waitForRoom() }
   }
 
-  private nonisolated(nonsending) func sendFromElsewhere(
+  /// The same for a handler on the loop; nil for one that is elsewhere.
+  ///
+  /// - Returns: Whether there is room for another.
+  func sendHere(_ frame: inout [UInt8], compress: Bool?) throws -> Bool? {
+    guard connection.loop.isCurrent else { return nil }
+    return try connection.send(&frame, on: call, compress: compress)
+  }
+
+  nonisolated(nonsending) func waitForRoom() async throws {
+    try await connection.waitForRoom(on: call)
+  }
+
+  nonisolated(nonsending) func sendFromElsewhere(
     _ frame: [UInt8],
     _ compress: Bool?
   ) async throws {
@@ -103,7 +119,10 @@ package struct ResponseWriter<Message: ProtobufMessage>: Sendable {
     compress: Bool? = nil
   ) async throws {
     var frame = message.encoded(reserving: RPCFraming.prefixLength)
-    try await raw.send(&frame, compress: compress)
+    guard let hasRoom = try raw.sendHere(&frame, compress: compress) else {
+      return try await raw.sendFromElsewhere(frame, compress)
+    }
+    if !hasRoom { try await raw.waitForRoom() }
   }
 }
 
