@@ -103,6 +103,9 @@ static inline void copenssl_configure(SSL_CTX *context, int min_version) {
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_read_ahead(context, 1);
+  // No 0-RTT: early data can be replayed (RFC 8446 §8). That is OpenSSL's default, said here because
+  // every request that is not idempotent relies on it.
+  SSL_CTX_set_max_early_data(context, 0);
 }
 
 static inline int copenssl_tls12(void) { return TLS1_2_VERSION; }

@@ -10,12 +10,17 @@ struct DataFrameCounter {
   /// Bytes before the next head: the preface at first, then payloads.
   private var skip: Int
   private var head: UInt32 = 0
+  private var id: UInt32 = 0
   private var headCount = 0
 
   /// Starts in front of `preface` bytes that are no frame.
   init(preface: Int) { skip = preface }
 
-  mutating func take(_ bytes: UnsafeRawBufferPointer) {
+  mutating func take(_ bytes: UnsafeRawBufferPointer) { take(bytes) { _ in } }
+
+  /// Takes what came; `onData` is told the stream of each DATA frame whose head is complete by now.
+  @inline(__always)
+  mutating func take(_ bytes: UnsafeRawBufferPointer, onData: (Int32) -> Void) {
     var index = 0
     while index < bytes.count {
       if skip > 0 {
@@ -24,25 +29,29 @@ struct DataFrameCounter {
         index += step
         continue
       }
-      // Most heads come whole.
+      // Three bytes of length and one of type; then one of flags, which is pushed out, and the stream.
       if headCount == 0, bytes.count - index >= Self.headBytes {
-        note(bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self).bigEndian)
+        head = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self))
+        id = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: index + 5, as: UInt32.self))
         index += Self.headBytes
-        continue
+      } else {
+        if headCount < 4 {
+          head = head << 8 | UInt32(bytes[index])
+        } else {
+          id = id << 8 | UInt32(bytes[index])
+        }
+        headCount += 1
+        index += 1
+        guard headCount == Self.headBytes else { continue }
       }
-      // Three bytes of length and one of type are all that counts.
-      if headCount < 4 { head = head << 8 | UInt32(bytes[index]) }
-      headCount += 1
-      index += 1
-      guard headCount == Self.headBytes else { continue }
-      note(head)
+      if head & 0xFF == 0 {
+        frames += 1
+        // The highest bit is reserved.
+        onData(Int32(id & 0x7FFF_FFFF))
+      }
+      skip = Int(head >> 8)
       head = 0
       headCount = 0
     }
-  }
-
-  private mutating func note(_ head: UInt32) {
-    if head & 0xFF == 0 { frames += 1 }
-    skip = Int(head >> 8)
   }
 }

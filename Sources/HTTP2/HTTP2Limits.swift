@@ -24,12 +24,6 @@ package struct HTTP2Limits: Sendable {
   /// Bytes produced for the socket at once.
   package var fillBytes = 64 * 1_024
 
-  /// Whether DATA and HEADERS of a stream that has ended are an error, STREAM_CLOSED, or are ignored and
-  /// counted; RFC 9113 §5.1 leaves the choice.
-  ///
-  /// The library remembers as many ended streams as may be open, which costs memory and cache.
-  package var remembersClosedStreams = false
-
   /// How long a peer may keep us waiting.
   package var times = HTTP2TimeLimits()
   /// Frames in `window` that are useful now and then but not in masses: burst sizes.

@@ -49,7 +49,9 @@ package final class HTTP2Session {
   package private(set) var pendingBytes = 0
   /// Streams that the peer has opened.
   package private(set) var openedStreams = 0
-  private var lastStreamID: Int32 = 0
+  private var endedStreams = EndedStreams()
+  /// The client has used a stream that it had ended.
+  private var misuse: HTTP2ErrorCode?
   private var headerBlocks = 0
   /// The stream whose header block has begun and not ended, and what has come of the block: blocks of
   /// several streams never mix (RFC 9113 §4.3).
@@ -134,10 +136,12 @@ package final class HTTP2Session {
     guard fault == nil else { return }
     let base = bytes.bindMemory(to: UInt8.self).baseAddress
     let taken = nghttp2_session_mem_recv(pointer, base, bytes.count)
+    let before = dataFrames
     dataFrames.take(bytes)
-    while dataFrames.frames - shownDataFrames > droppedDataFrames, abuse == nil {
-      droppedDataFrames += 1
-      count(.useless)
+    if dataFrames.frames - shownDataFrames > droppedDataFrames { judgeDropped(bytes, before) }
+    if let misuse {
+      sayFarewell(misuse)
+      throw note(.violation(HTTP2Violation(goAwayCode: misuse.rawValue)))
     }
     if let abuse {
       sayFarewell(.enhanceYourCalm)
@@ -146,6 +150,26 @@ package final class HTTP2Session {
     if taken < 0 { throw refusal(Int32(truncatingIfNeeded: taken)) }
     // A callback may have asked for what the library could not do.
     if let fault { throw fault }
+  }
+
+  /// Counts the DATA frames in `bytes` that the library has dropped, and finds those that nobody may send.
+  ///
+  /// Which ones it has dropped, the library does not say: only where all of them are of streams that
+  /// their client has ended, that is sure.
+  private func judgeDropped(_ bytes: UnsafeRawBufferPointer, _ before: DataFrameCounter) {
+    while dataFrames.frames - shownDataFrames > droppedDataFrames, abuse == nil {
+      droppedDataFrames += 1
+      count(.useless)
+    }
+    guard role == .server, misuse == nil else { return }
+    var areAllOfEnded = true
+    var counter = before
+    counter.take(bytes) { id in
+      guard stream(id) == nil, endedStreams.judge(id) != .pardoned else {
+        return areAllOfEnded = false
+      }
+    }
+    if areAllOfEnded { misuse = .streamClosed }
   }
 
   /// What it means that the library reads no further.
@@ -282,16 +306,21 @@ package final class HTTP2Session {
     case NGHTTP2_WINDOW_UPDATE.rawValue: didReceiveWindowUpdate()
     default: count(.useless)
     }
-    return abuse == nil
+    return abuse == nil && misuse == nil
   }
 
   private func didBeginHeadersFrame(_ id: Int32) {
-    if id > lastStreamID {
-      lastStreamID = id
-    } else if stream(id) == nil {
-      count(.useless)
+    if id > endedStreams.last { return endedStreams.begin(id) }
+    guard stream(id) == nil else { return }
+    switch endedStreams.judge(id) {
+    case .ended where role == .server: misuse = .streamClosed
+    case .leftOut where role == .server: misuse = .protocolError
+    default: count(.useless)
     }
   }
+
+  /// A stream was reset by us: frames of it may be on their way.
+  func didSendReset(_ id: Int32) { endedStreams.pardon(id) }
 
   func didBeginHeaders(_ id: Int32) {
     headerBlocks += 1
@@ -299,6 +328,7 @@ package final class HTTP2Session {
     incoming = HeaderBlock()
     isOversized = false
     guard role == .server, stream(id) == nil else { return }
+    endedStreams.take()
     openedStreams += 1
     let stream = HTTP2Stream(id: id)
     adopt(stream)

@@ -85,6 +85,7 @@ private func didSend(_ frame: UnsafePointer<nghttp2_frame>, by session: HTTP2Ses
   guard session.role == .server else { return }
   if frame.pointee.hd.type <= UInt8(NGHTTP2_HEADERS.rawValue) { session.hasSentMessages = true }
   if frame.pointee.hd.type == UInt8(NGHTTP2_RST_STREAM.rawValue) {
+    session.didSendReset(frame.pointee.hd.stream_id)
     // Other codes are our own decision; these the peer has provoked.
     switch HTTP2ErrorCode(rawValue: frame.pointee.rst_stream.error_code) {
     case .protocolError, .flowControlError, .streamClosed, .refusedStream, .frameSizeError:

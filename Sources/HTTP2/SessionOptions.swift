@@ -10,7 +10,9 @@ struct SessionOptions: ~Copyable {
     pointer = raw
     // Windows open again when the consumer has taken the bytes, not when they arrive.
     nghttp2_option_set_no_auto_window_update(raw, 1)
-    nghttp2_option_set_no_closed_streams(raw, limits.remembersClosedStreams ? 0 : 1)
+    // As many ended streams as may be open would be kept, which costs a call memory and cache; of those
+    // that matter, `EndedStreams` knows.
+    nghttp2_option_set_no_closed_streams(raw, 1)
     // Unknown frames are shown to us, so that masses of them are noticed.
     for type in Self.unknownFrameTypes { nghttp2_option_set_user_recv_extension_type(raw, type) }
     // CVE-2024-28182; said here so that a library with another default does not change it.

@@ -9,16 +9,7 @@ from dataclasses import replace
 from support import siege
 from support.attacks import Times
 from support.frames import Peer
-from support.violations import (
-    CASES,
-    CLOSED,
-    IGNORED,
-    Case,
-    Outcome,
-    Server,
-    after_reset,
-    connection,
-)
+from support.violations import CASES, Case, Server
 
 
 class Conformance(unittest.TestCase):
@@ -27,8 +18,6 @@ class Conformance(unittest.TestCase):
     server: Server
     # What a good request is answered with.
     good: tuple[str, tuple[str, ...]]
-    # What follows on frames of a stream that has ended.
-    late: Outcome
 
     def violate(self, case: Case) -> None:
         with Peer(self.server.target, case.first) as peer:
@@ -72,7 +61,6 @@ class Conformance(unittest.TestCase):
 
 class RPCConformance(Conformance):
     good = ("grpc-status", ("0",))
-    late = IGNORED
 
     @classmethod
     def setUpClass(cls):
@@ -103,7 +91,6 @@ class RPCConformance(Conformance):
 class EdgeConformance(Conformance):
     # A login that is refused.
     good = (":status", ("401", "429"))
-    late = connection(CLOSED)
 
     @classmethod
     def setUpClass(cls):
@@ -136,8 +123,7 @@ def cases_of(base: type[Conformance]) -> type[Conformance]:
         run.__doc__ = f"{base.__name__[:-11]}: §{case.section} {case.title}: {case.outcome}"
         return run
 
-    cases = CASES + after_reset(base.late)
-    tests = {f"test_{number:03}_{case.name}": test(case) for number, case in enumerate(cases)}
+    tests = {f"test_{number:03}_{case.name}": test(case) for number, case in enumerate(CASES)}
     return type(base.__name__, (base,), tests)
 
 

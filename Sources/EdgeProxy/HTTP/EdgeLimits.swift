@@ -42,7 +42,6 @@ struct EdgeLimits: Sendable {
   var http2: HTTP2Limits {
     var limits = HTTP2Limits()
     limits.maxConcurrentStreams = UInt32(requestsPerConnection)
-    limits.remembersClosedStreams = true
     limits.times.header = headTime
     limits.times.requiresEarlyRequest = true
     limits.times.idle = idleTime

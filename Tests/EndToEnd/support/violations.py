@@ -441,6 +441,24 @@ STREAMS = [
         + window_update(1, 9)
         + frame(RST_STREAM, 0, 1, bytes(4)),
     ),
+    Case(
+        "5.1",
+        "DATA after RST_STREAM",
+        connection(CLOSED),
+        lambda s: s.post() + reset(1) + frame(DATA, END_STREAM, 1, s.body),
+    ),
+    Case(
+        "5.1",
+        "HEADERS after RST_STREAM",
+        connection(CLOSED),
+        lambda s: s.post() + reset(1) + trailers(("x", "y")),
+    ),
+    Case(
+        "5.1.1",
+        "a stream identifier below an earlier one",
+        connection(PROTOCOL),
+        lambda s: s.ask(5) + s.ask(3),
+    ),
     Case("5.1.1", "an even stream identifier", connection(PROTOCOL), lambda s: s.post(2)),
     Case(
         "5.1.2",
@@ -615,19 +633,3 @@ HPACK = [
 ]
 
 CASES = FRAMES + STREAMS + MESSAGES + HPACK
-
-
-def after_reset(outcome: Outcome) -> list[Case]:
-    """Frames of a stream that has ended: RFC 9113 leaves open whether that is an error."""
-    return [
-        Case(
-            "5.1",
-            f"{what} after RST_STREAM",
-            outcome,
-            lambda s, make=make: s.post() + reset(1) + make(s),
-        )
-        for what, make in (
-            ("DATA", lambda s: frame(DATA, END_STREAM, 1, s.body)),
-            ("HEADERS", lambda s: trailers(("x", "y"))),
-        )
-    ]
