@@ -40,7 +40,7 @@ build_c() {
 }
 
 build_ours() {
-  quietly EchoServer swift build --package-path "$ROOT" -c release --product EchoServer
+  quietly EchoServer "$ROOT/deploy/scripts/swift_release.sh" --package-path "$ROOT" --product EchoServer
 }
 
 build_cpp() {
@@ -53,8 +53,10 @@ build_cpp() {
     "$BUILD/proto/echo.pb.cc" "$BUILD/proto/echo.grpc.pb.cc" $(pkg-config --libs grpc++ protobuf)
 }
 
+# Linked as ours is.
 build_swift() {
-  quietly grpc-swift swift build --package-path "$HERE/GRPCSwift" -c release --product GRPCSwiftEcho
+  quietly grpc-swift "$ROOT/deploy/scripts/swift_release.sh" --package-path "$HERE/GRPCSwift" \
+    --product GRPCSwiftEcho
 }
 
 # Runs in the Python environment of the end-to-end tests.

@@ -3,9 +3,9 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 case ${1:-} in
-  debug) options=() ;;
-  release) options=(-c release) ;;
-  tests) options=(--build-tests) ;;
+  debug) build=(swift build) ;;
+  release) build=("$SCRIPTS/swift_release.sh") ;;
+  tests) build=(swift build --build-tests) ;;
   *) die "usage: build.sh debug | release | tests" ;;
 esac
 started=$SECONDS
@@ -13,5 +13,5 @@ started=$SECONDS
 say "building ($1)"
 cd "$ROOT"
 umask 022
-swift build "${options[@]}"
+"${build[@]}"
 say "built ($1) in $((SECONDS - started)) seconds"

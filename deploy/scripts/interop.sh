@@ -7,8 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 say "building interop-server and interop-client (release)"
 (
   cd "$ROOT"
-  umask 022
-  for product in interop-server interop-client; do swift build -c release --product "$product"; done
+  for product in interop-server interop-client; do "$SCRIPTS/swift_release.sh" --product "$product"; done
 )
 venv=$("$SCRIPTS/venv.sh")
 say "interop cases"
