@@ -173,6 +173,7 @@ struct MessageReader {
     }
     let count = value.count
     guard count > 0 else { return }
+    try Self.refuseRepeatedKeys(of: value, count)
     let entryPlan = schema.child(of: field)
     let entries = arena.allocate(UnsafeMutableRawPointer.self, count: count)
     var key = value.first
@@ -241,6 +242,23 @@ struct MessageReader {
     let taken = message.load(fromByteOffset: field.quantifierOffset, as: UInt32.self)
     guard taken == 0 else {
       throw TranscodingError(.duplicateField, "Another member of the same choice is given, too.")
+    }
+  }
+
+  /// Which of two values was meant nobody can say: readers of JSON differ in it.
+  private static func refuseRepeatedKeys(
+    of object: JSONElement,
+    _ count: Int
+  ) throws(TranscodingError) {
+    guard count > 1 else { return }
+    var known = Set<String>(minimumCapacity: count)
+    var key = object.first
+    while !key.isEnd {
+      guard known.insert(key.string).inserted else {
+        throw TranscodingError(.duplicateField, "The key '\(key.string)' is given twice.")
+          .under(key.string)
+      }
+      key = key.next.next
     }
   }
 

@@ -124,6 +124,18 @@ struct StructureJSONTests {
     #expect(message.number == 3)
   }
 
+  @Test("A key of a map, or of a free-form object at any depth, must not come twice")
+  func repeatedKeys() throws {
+    let map = try failure("Maps", #"{"strings":{"a":"1","b":"2","a":"1"}}"#)
+    #expect(map?.reason == .duplicateField)
+    #expect(map?.pointer == "/strings/a")
+    let escaped = try failure("Maps", #"{"strings":{"a":"1","\u0061":"2"}}"#)
+    #expect(escaped?.reason == .duplicateField)
+    let free = try failure("WellKnown", #"{"document":{"x":[{"y":1,"y":2}]}}"#)
+    #expect(free?.reason == .duplicateField)
+    #expect(free?.detail == "The key 'y' is given twice.")
+  }
+
   @Test("Two spellings of a field, or one twice, are refused by name")
   func duplicates() throws {
     let error = try failure("Scalars", #"{"int32Value":1,"int32_value":2}"#)
