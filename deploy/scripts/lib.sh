@@ -91,12 +91,13 @@ declare -A DEFAULT_PORTS=(
 )
 declare -A PORTS=()
 
-# Slot 0 has the documented ports; the others serve instances beside it.
+# Slot 0 has the documented ports; the others serve instances beside it, all below 32768: from there on
+# the kernel gives ports to outgoing connections, and one of those would keep a server from starting.
 port_of_slot() {
   local name=$1 slot=$2 base=${DEFAULT_PORTS[$1]}
   case "$slot:$name" in
     0:*) echo "$base" ;;
-    *:POSTGRES | *:REDIS) echo $((base + slot)) ;;
+    *:POSTGRES | *:REDIS) echo $((base - 31000 + slot)) ;;
     *) echo $((base + 9900 + 100 * slot)) ;;
   esac
 }
