@@ -6,18 +6,6 @@ import Testing
 /// The quick reader of usual messages beside the general way, which knows everything.
 @Suite("Quick and general unpacking")
 struct UnpackerTests {
-  /// A sequence of numbers that is the same in every run (SplitMix64).
-  private struct Numbers: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-      return z ^ (z >> 31)
-    }
-  }
-
   private static let scalars = Sample.Scalars(
     doubleValue: 0.1,
     floatValue: -3.5,
@@ -97,7 +85,7 @@ struct UnpackerTests {
   private func compare<M: ProtobufMessage>(_ message: M) throws {
     let original = message.encoded()
     #expect(try isQuick(M.self, original))
-    var numbers = Numbers(state: 42)
+    var numbers = SplitMix(state: 42)
     for round in 0..<4_000 {
       let bytes = round == 0 ? original : damaged(original, &numbers)
       let quick = Result { try M(decoding: bytes) }
@@ -107,7 +95,7 @@ struct UnpackerTests {
   }
 
   /// Changes, removes or doubles some bytes.
-  private func damaged(_ original: [UInt8], _ numbers: inout Numbers) -> [UInt8] {
+  private func damaged(_ original: [UInt8], _ numbers: inout SplitMix) -> [UInt8] {
     var bytes = original
     for _ in 0..<Int.random(in: 1...3, using: &numbers) {
       let place = Int.random(in: 0...bytes.count, using: &numbers)
