@@ -241,6 +241,20 @@ enum OpenSSLClient {
     }
   }
 
+  /// Connects, says `input` when it has read `greeting`, and returns everything that it printed.
+  static func converse(
+    _ port: UInt16,
+    _ options: [String],
+    after greeting: String,
+    input: String
+  ) async throws -> String {
+    try await withCheckedThrowingContinuation { continuation in
+      DispatchQueue.global().async {
+        continuation.resume(with: Result { try blocking(port, options, input, after: greeting) })
+      }
+    }
+  }
+
   /// Asks for new keys on both sides, one after the other; the number of times that it could.
   static func updateKeys(_ port: UInt16, times: Int) async throws -> Int {
     try await withCheckedThrowingContinuation { continuation in
@@ -288,14 +302,23 @@ enum OpenSSLClient {
     return (process, stdin, output)
   }
 
-  private static func blocking(_ port: UInt16, _ options: [String], _ input: String) throws
-    -> String
-  {
+  private static func blocking(
+    _ port: UInt16,
+    _ options: [String],
+    _ input: String,
+    after greeting: String = ""
+  ) throws -> String {
     let (process, stdin, output) = try start(port, options)
+    var text = ""
+    while !greeting.isEmpty, !text.contains(greeting) {
+      let data = output.fileHandleForReading.availableData
+      if data.isEmpty { break }
+      text += String(decoding: data, as: UTF8.self)
+    }
     try stdin.fileHandleForWriting.write(contentsOf: Data(input.utf8))
     try stdin.fileHandleForWriting.close()
     let data = try output.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
-    return String(decoding: data, as: UTF8.self)
+    return text + String(decoding: data, as: UTF8.self)
   }
 }

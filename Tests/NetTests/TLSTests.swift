@@ -82,6 +82,92 @@ import Testing
   }
 }
 
+/// Early data (0-RTT) comes before the client has shown that it is there: who has recorded it can send
+/// it again (RFC 8446 §8).
+@Suite("Early data") struct EarlyDataTests {
+  /// What OpenSSL's client printed, and what came to our side's owner.
+  private typealias Conversation = (printed: String, received: String)
+
+  /// The client says "late" when it has read our greeting: by then it has its tickets.
+  private func converse(
+    _ fixture: NetFixture,
+    _ options: [String]
+  ) async throws -> Conversation {
+    let folder = try Certificates.folder()
+    let caller = ["-cert", "\(folder)/test.crt", "-key", "\(folder)/test.key"]
+    async let printed = OpenSSLClient.converse(
+      fixture.port,
+      ["-tls1_3", "-alpn", "h2"] + caller + options,
+      after: "welcome",
+      input: "late"
+    )
+    let server = try await fixture.next()
+    server.send(Array("welcome".utf8))
+    var received: [UInt8] = []
+    for await case .received(let bytes) in server.events { received += bytes }
+    return (try await printed, String(decoding: received, as: UTF8.self))
+  }
+
+  /// A copy of a session in PEM that claims to allow early data.
+  ///
+  /// OpenSSL writes a session as one SEQUENCE of tagged fields in ascending order and leaves out
+  /// `max_early_data`, number 15, when it is zero.
+  private func forged(_ session: String) throws -> String {
+    let lines = session.split(separator: "\n").filter { !$0.hasPrefix("-----") }
+    let der = [UInt8](try #require(Data(base64Encoded: lines.joined())))
+    // 30 82 and two bytes of length; then fields of one byte of tag and one to three of length.
+    try #require(der.starts(with: [0x30, 0x82]))
+    var next = 4
+    while next < der.count, der[next] < 0xaf {
+      let first = Int(der[next + 1])
+      switch first {
+      case 0x81: next += 3 + Int(der[next + 2])
+      case 0x82: next += 4 + Int(der[next + 2]) << 8 + Int(der[next + 3])
+      default: next += 2 + first
+      }
+    }
+    try #require(next <= der.count && (next == der.count || der[next] > 0xaf))
+    let content = der[4..<next] + [0xaf, 4, 2, 2, 0x40, 0x00] + der[next...]
+    let length = [UInt8(content.count >> 8), UInt8(content.count & 0xff)]
+    let text = Data([0x30, 0x82] + length + content).base64EncodedString(
+      options: .lineLength64Characters
+    )
+    return "-----BEGIN SSL SESSION PARAMETERS-----\n\(text)\n-----END SSL SESSION PARAMETERS-----\n"
+  }
+
+  @Test(
+    "Tickets allow none, and what a client sends early all the same is never read",
+    arguments: [true, false]
+  )
+  func refused(isMutual: Bool) async throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let session = folder.appendingPathComponent("session.pem")
+    let early = folder.appendingPathComponent("early")
+    try Data("early".utf8).write(to: early)
+    let tls = try isMutual ? Certificates.mutual(.server, "jobs") : Certificates.publicServer()
+    try await NetFixture.run(tls: tls) { fixture in
+      let first = try await converse(fixture, ["-sess_out", session.path])
+      let tickets = first.printed.components(separatedBy: "Session Ticket arrived").count - 1
+      let without = first.printed.components(separatedBy: "Max Early Data: 0\n").count - 1
+      #expect(tickets > 0 && without == tickets, "\(first.printed)")
+      #expect(first.received == "late")
+
+      let resumed = ["-sess_in", session.path, "-early_data", early.path]
+      let honest = try await converse(fixture, resumed)
+      #expect(honest.printed.contains("Reused, TLSv1.3"), "\(honest.printed)")
+      #expect(honest.printed.contains("Early data was not sent"), "\(honest.printed)")
+
+      try forged(String(contentsOf: session, encoding: .utf8))
+        .write(to: session, atomically: true, encoding: .utf8)
+      let bold = try await converse(fixture, resumed)
+      #expect(bold.printed.contains("Early data was rejected"), "\(bold.printed)")
+      #expect(bold.received == "late")
+    }
+  }
+}
+
 @Suite("Replaced certificates") struct ReplacedCertificateTests {
   /// What was reported of replacements.
   private final class Reports: Sendable {
