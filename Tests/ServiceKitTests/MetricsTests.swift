@@ -1,4 +1,5 @@
 import CoreMetrics
+import RPC
 import Testing
 
 @testable import ServiceKit
@@ -55,5 +56,43 @@ import Testing
     for name in ["process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"] {
       #expect(text.contains("\n\(name) "), "missing: \(name)")
     }
+  }
+}
+
+@Suite("Attempt metrics of a service") struct ClientAttemptMetricsTests {
+  @Test("Attempts are printed by target, method and kind, withheld ones by reason")
+  func exposition() {
+    let registry = PrometheusRegistry()
+    let method = MethodDescriptor(
+      service: "oneshot.jobs.v1.JobService",
+      method: "GetJob",
+      kind: .unary,
+      allowedCallers: [],
+      noSideEffects: true,
+      defaultTimeoutMilliseconds: 0,
+      requestType: "bytes",
+      responseType: "bytes"
+    )
+    let metrics = ClientAttemptMetrics(target: "jobs", factory: registry)
+    // Each loop asks for its own: they count together.
+    for _ in 0..<2 {
+      let counters = metrics.counters(of: method)
+      counters.attemptStarted(.first)
+      counters.attemptStarted(.retry)
+      counters.attemptWithheld(.throttled)
+    }
+    metrics.counters(of: method).attemptStarted(.transparentRetry)
+    let labels = "target=\"jobs\",service=\"oneshot.jobs.v1.JobService\",method=\"GetJob\""
+    let lines = registry.text().split(separator: "\n").map(String.init)
+    #expect(
+      lines == [
+        "# TYPE rpc_client_attempts_total counter",
+        "rpc_client_attempts_total{\(labels),kind=\"first\"} 2",
+        "rpc_client_attempts_total{\(labels),kind=\"retry\"} 2",
+        "rpc_client_attempts_total{\(labels),kind=\"transparent_retry\"} 1",
+        "# TYPE rpc_client_attempts_withheld_total counter",
+        "rpc_client_attempts_withheld_total{\(labels),reason=\"throttled\"} 2",
+      ]
+    )
   }
 }

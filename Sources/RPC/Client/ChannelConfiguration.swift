@@ -16,6 +16,8 @@ extension Channel {
     package var serverName: String
     package var limits = RPCLimits()
     package var interceptors: [any ClientInterceptor] = []
+    /// Counts attempts: retries, hedges, and those that were not made; nil: nobody asks.
+    package var attemptMetrics: (any AttemptMetrics)?
     /// What the service's owner asks of clients: deadlines, retries, balancing, health checks.
     package var serviceConfig = ServiceConfig()
     /// Bytes of requests that a call keeps to send them again; a longer request is sent once.

@@ -129,20 +129,21 @@ actor ClientStream {
     }
     switch channel.assumeDecide(failure, &retry, request) {
     case .giveUp: return false
-    case .repeatAttempt: break
+    case .repeatAttempt: return await startAgain(.transparentRetry)
     case .retry(let pause):
       try? await Task.sleep(for: pause)
       if isGivenUp || Task.isCancelled { return false }
+      return await startAgain(.retry)
     }
-    return await startAgain()
   }
 
   /// Makes a new attempt and sends it what was kept.
-  private func startAgain() async -> Bool {
+  private func startAgain(_ kind: AttemptKind) async -> Bool {
     do throws(ServiceError) {
       (connection, call) = try await channel.start(
         request,
         nil,
+        kind,
         previousAttempts: retry.previousAttempts
       )
     } catch {
@@ -169,7 +170,7 @@ actor ClientStream {
 extension LoopChannel {
   /// Starts a call with streams.
   func openStream(_ request: CallRequest) async throws(ServiceError) -> ClientStream {
-    let (connection, call) = try await start(request, nil, previousAttempts: 0)
+    let (connection, call) = try await start(request, nil, .first, previousAttempts: 0)
     return ClientStream(self, request, connection: connection, call: call)
   }
 

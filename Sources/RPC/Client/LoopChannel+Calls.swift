@@ -15,8 +15,9 @@ extension LoopChannel {
     }
     let mayKeep = frame.count <= configuration.maxReplayBytes
     var retry = RetryState()
+    var kind = AttemptKind.first
     while true {
-      let attempt = await attempt(request, frame, previousAttempts: retry.previousAttempts)
+      let attempt = await attempt(request, frame, kind, previousAttempts: retry.previousAttempts)
       switch attempt.result {
       case .success(let reply):
         throttle.succeeded()
@@ -26,8 +27,9 @@ extension LoopChannel {
         if !mayKeep { failure.isCommitted = true }
         switch decide(failure, &retry, request) {
         case .giveUp: throw error
-        case .repeatAttempt: break
+        case .repeatAttempt: kind = .transparentRetry
         case .retry(let pause):
+          kind = .retry
           try? await Task.sleep(for: pause)
           if Task.isCancelled { throw .runtime(.cancelled, "the call was cancelled") }
         }
@@ -41,23 +43,31 @@ extension LoopChannel {
     _ retry: inout RetryState,
     _ request: CallRequest
   ) -> RetryState.Decision {
-    retry.failed(
+    let decision = retry.failed(
       failure,
       policy: request.retryPolicy,
       throttle: &throttle,
       remaining: MonotonicInstant.now.duration(to: request.deadline),
       random: configuration.random()
     )
+    if case .giveUp(let reason?) = decision { countWithheld(reason, request.method) }
+    return decision
   }
 
   /// Sends a unary call once and waits for its end.
   func attempt(
     _ request: CallRequest,
     _ frame: [UInt8],
+    _ kind: AttemptKind,
     previousAttempts: Int
   ) async -> UnaryAttempt {
     do throws(ServiceError) {
-      let (connection, call) = try await start(request, frame, previousAttempts: previousAttempts)
+      let (connection, call) = try await start(
+        request,
+        frame,
+        kind,
+        previousAttempts: previousAttempts
+      )
       await end(of: call, on: connection)
       let result = connection.assumeTakeReply(call)
       guard case .failure(let error) = result else {
@@ -74,6 +84,7 @@ extension LoopChannel {
   func start(
     _ request: CallRequest,
     _ frame: [UInt8]?,
+    _ kind: AttemptKind,
     previousAttempts: Int
   ) async throws(ServiceError) -> (ClientConnection, ClientCall) {
     while true {
@@ -93,7 +104,10 @@ extension LoopChannel {
         onlyMessage: frame,
         previousAttempts: previousAttempts
       )
-      if isStarted { return (connection, call) }
+      if isStarted {
+        countStarted(kind, request.method)
+        return (connection, call)
+      }
     }
   }
 

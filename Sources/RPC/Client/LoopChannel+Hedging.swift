@@ -22,12 +22,13 @@ extension LoopChannel {
       /// Only the last pause counts.
       var pauses = 0
       var last = Result<RPCReply, ServiceError>.failure(.runtime(.cancelled, "not sent"))
-      send(request, frame, previousAttempts: 0, in: &group)
+      send(request, frame, .first, previousAttempts: 0, in: &group)
       startPause(policy.hedgingDelay, pauses, in: &group)
       for await event in group {
         let decision: HedgingState.Decision
         switch event {
-        case .timer(let number): decision = number == pauses ? state.timerFired(throttle) : .none
+        case .timer(let number):
+          decision = number == pauses ? state.timerFired(throttle) : .none(nil)
         case .ended(let attempt):
           last = attempt.result
           guard let failure = attempt.failure else {
@@ -38,17 +39,18 @@ extension LoopChannel {
           decision = state.failed(failure, &throttle)
         }
         switch decision {
-        case .finish:
+        case .finish(let reason):
+          if let reason { countWithheld(reason, request.method) }
           group.cancelAll()
           return last
         case .send(let pause):
-          send(request, frame, previousAttempts: state.previousAttempts, in: &group)
+          send(request, frame, .hedge, previousAttempts: state.previousAttempts, in: &group)
           pauses += 1
           startPause(pause, pauses, in: &group)
         case .wait(let pause):
           pauses += 1
           startPause(pause, pauses, in: &group)
-        case .none: break
+        case .none(let reason): if let reason { countWithheld(reason, request.method) }
         }
       }
       return last
@@ -59,11 +61,12 @@ extension LoopChannel {
   private func send(
     _ request: CallRequest,
     _ frame: [UInt8],
+    _ kind: AttemptKind,
     previousAttempts: Int,
     in group: inout TaskGroup<HedgingEvent>
   ) {
     group.addTask { [self] in
-      .ended(await attempt(request, frame, previousAttempts: previousAttempts))
+      .ended(await attempt(request, frame, kind, previousAttempts: previousAttempts))
     }
   }
 

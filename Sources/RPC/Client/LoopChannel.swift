@@ -24,6 +24,8 @@ actor LoopChannel {
   private var waiting: [CheckedContinuation<Void, Never>] = []
   /// Counts what those who wait are woken for.
   private var changes = 0
+  /// By method; each is kept with its counters, so that no other takes its place in memory.
+  private var counters: [ObjectIdentifier: (MethodDescriptor, any AttemptCounters)] = [:]
   private var isStarted = false
   private var isClosed = false
 
@@ -52,6 +54,25 @@ actor LoopChannel {
     }
     subchannels = [:]
     wakeWaiting()
+  }
+
+  // MARK: Metrics
+
+  func countStarted(_ kind: AttemptKind, _ method: MethodDescriptor) {
+    counters(of: method)?.attemptStarted(kind)
+  }
+
+  func countWithheld(_ reason: WithheldReason, _ method: MethodDescriptor) {
+    counters(of: method)?.attemptWithheld(reason)
+  }
+
+  /// Neither locks nor allocates, but for the first call of a method.
+  private func counters(of method: MethodDescriptor) -> (any AttemptCounters)? {
+    guard let metrics = configuration.attemptMetrics else { return nil }
+    if let (_, known) = counters[ObjectIdentifier(method)] { return known }
+    let new = metrics.counters(of: method)
+    counters[ObjectIdentifier(method)] = (method, new)
+    return new
   }
 
   // MARK: Picks

@@ -102,6 +102,7 @@ package final class ServiceContext: Sendable {
         tls: clientTLS
       )
       configuration.interceptors = [observer]
+      configuration.attemptMetrics = ClientAttemptMetrics(target: service.rawValue)
       common.rpcClients.apply(to: &configuration)
       let channel = Channel(configuration, group: group)
       channels[service] = channel

@@ -47,7 +47,7 @@ private struct Call {
     #expect(
       decisions == [
         .retry(after: .milliseconds(100)), .retry(after: .milliseconds(200)),
-        .retry(after: .milliseconds(300)), .giveUp,
+        .retry(after: .milliseconds(300)), .giveUp(.attempts),
       ]
     )
     #expect(call.state.previousAttempts == 3)
@@ -68,30 +68,30 @@ private struct Call {
   func codes() {
     var call = Call()
     let other = call.fails(.internalError)
-    #expect(other == .giveUp)
+    #expect(other == .giveUp(nil))
     var plain = Call()
     plain.policy = nil
     let none = plain.fails()
-    #expect(none == .giveUp)
+    #expect(none == .giveUp(nil))
   }
 
   @Test("A call whose reply has begun is not repeated, whatever else holds")
   func committed() {
     var call = Call()
     let sent = call.fails(isCommitted: true)
-    #expect(sent == .giveUp)
+    #expect(sent == .giveUp(.committed))
     let unsent = call.fails(.unavailable, .unsent, isCommitted: true)
-    #expect(unsent == .giveUp)
+    #expect(unsent == .giveUp(.committed))
   }
 
   @Test("No retry begins behind the deadline")
   func deadline() {
     var call = Call()
     let late = call.fails(remaining: .milliseconds(100))
-    #expect(late == .giveUp)
+    #expect(late == .giveUp(.deadline))
     var over = Call()
     let unsent = over.fails(.unavailable, .unsent, remaining: .zero)
-    #expect(unsent == .giveUp)
+    #expect(unsent == .giveUp(.deadline))
   }
 
   @Test("What never left is sent again for nothing, as often as it takes")
@@ -125,7 +125,7 @@ private struct Call {
   func pushbackStops(text: String) {
     var call = Call()
     let decision = call.fails(pushback: text)
-    #expect(decision == .giveUp)
+    #expect(decision == .giveUp(.pushback))
   }
 
   @Test("Half the tokens lost, no retry goes out until successes have brought them back")
@@ -134,7 +134,7 @@ private struct Call {
     for _ in 0..<4 { call.throttle.failed() }
     // The failure itself takes the fifth of ten tokens.
     let decision = call.fails()
-    #expect(decision == .giveUp)
+    #expect(decision == .giveUp(.throttled))
     for _ in 0..<11 { call.throttle.succeeded() }
     let later = call.fails()
     #expect(later == .retry(after: .milliseconds(100)))
@@ -155,7 +155,7 @@ private struct Call {
         remaining: .seconds(10),
         random: 0.5
       )
-      guard decision != .giveUp else { continue }
+      guard decision != .giveUp(.throttled) else { continue }
       retries += 1
       successes += 1
       throttle.succeeded()
@@ -175,7 +175,7 @@ private struct Call {
         remaining: .seconds(10),
         random: 0.5
       )
-      if decision != .giveUp { given += 1 }
+      if decision != .giveUp(.throttled) { given += 1 }
     }
     #expect(given == 494)
     #expect(successes == retries)
@@ -207,7 +207,7 @@ private struct Call {
     let throttle = RetryThrottle(.standard)
     let decisions = (0..<3).map { _ in state.timerFired(throttle) }
     let send = HedgingState.Decision.send(thenWait: .milliseconds(50))
-    #expect(decisions == [send, send, .none])
+    #expect(decisions == [send, send, .none(nil)])
     #expect(state.previousAttempts == 2)
   }
 
@@ -218,7 +218,7 @@ private struct Call {
     let next = state.failed(AttemptFailure(code: .unavailable), &throttle)
     #expect(next == .send(thenWait: .milliseconds(50)))
     let fatal = state.failed(AttemptFailure(code: .notFound), &throttle)
-    #expect(fatal == .finish)
+    #expect(fatal == .finish(nil))
   }
 
   @Test("The last failure ends the call, those before it do not while others are under way")
@@ -229,7 +229,7 @@ private struct Call {
     _ = state.timerFired(throttle)
     let failure = AttemptFailure(code: .unavailable)
     let decisions = (0..<3).map { _ in state.failed(failure, &throttle) }
-    #expect(decisions == [.none, .none, .finish])
+    #expect(decisions == [.none(nil), .none(nil), .finish(.attempts)])
   }
 
   @Test("The server can put hedges off, or forbid them")
@@ -242,9 +242,9 @@ private struct Call {
     #expect(later == .wait(.seconds(1)))
     failure.pushback = .stop
     let stopped = state.failed(failure, &throttle)
-    #expect(stopped == .finish)
+    #expect(stopped == .finish(.pushback))
     let timer = state.timerFired(throttle)
-    #expect(timer == .none)
+    #expect(timer == .none(.pushback))
   }
 
   @Test("A throttled channel sends no hedges")
@@ -253,6 +253,6 @@ private struct Call {
     var throttle = RetryThrottle(.standard)
     for _ in 0..<5 { throttle.failed() }
     let decision = state.timerFired(throttle)
-    #expect(decision == .none)
+    #expect(decision == .none(.throttled))
   }
 }

@@ -4,7 +4,8 @@
 /// once more at once; anything else as the policy and the throttle allow, and never past the deadline.
 struct RetryState {
   enum Decision: Equatable {
-    case giveUp
+    /// The failure is the call's; the reason says why a failure that the policy would retry is.
+    case giveUp(WithheldReason?)
     /// Send the same attempt again at once: no handler has seen it.
     case repeatAttempt
     /// Make a further attempt after the pause.
@@ -34,14 +35,16 @@ struct RetryState {
     random: Double
   ) -> Decision {
     if !failure.isCommitted, remaining > .zero, isFree(failure) { return .repeatAttempt }
-    guard let policy else { return .giveUp }
+    guard let policy else { return .giveUp(nil) }
     let isRetryable = policy.retryableStatusCodes.contains(failure.code)
     if isRetryable || failure.pushback == .stop { throttle.failed() }
-    guard isRetryable, !failure.isCommitted, failure.pushback != .stop, throttle.allowsAttempt,
-      previousAttempts + 1 < policy.maxAttempts
-    else { return .giveUp }
+    guard isRetryable else { return .giveUp(nil) }
+    guard !failure.isCommitted else { return .giveUp(.committed) }
+    guard failure.pushback != .stop else { return .giveUp(.pushback) }
+    guard previousAttempts + 1 < policy.maxAttempts else { return .giveUp(.attempts) }
+    guard throttle.allowsAttempt else { return .giveUp(.throttled) }
     let pause = pause(policy, failure.pushback, random)
-    guard pause < remaining else { return .giveUp }
+    guard pause < remaining else { return .giveUp(.deadline) }
     previousAttempts += 1
     return .retry(after: pause)
   }
