@@ -13,14 +13,13 @@ Afterwards every job must end, be paid exactly once if it succeeded and not at a
 and `oneshot ledger verify` must find nothing.
 """
 
-import threading
 import unittest
-import uuid
 
 import requests
 
 from support import stack
 from support.client import Client
+from support.orders import Order, job_of, unsettled
 
 SIMULATOR = {"PROVIDERS": "simulator", "SIMULATOR_LATENCY_MS": "2500"}
 # How long stale admissions, leases and retries may take altogether.
@@ -41,42 +40,6 @@ def lock_account(user_id: str) -> stack.Lock:
         f"SELECT count(*) FROM (SELECT FROM billing.ledger_account WHERE owner_id = '{user_id}' "
         "FOR UPDATE) AS locked;"
     ).wait()
-
-
-def job_of(user_id: str, state: str) -> str | None:
-    return stack.value(f"SELECT id FROM jobs.job WHERE user_id = '{user_id}' AND state = '{state}'")
-
-
-class Order:
-    """One user's request for one job, repeated with its key until it is answered."""
-
-    def __init__(self) -> None:
-        self.client = Client.registered()
-        self.user = self.client.user_id
-        self.params = {"input_upload_id": self.client.upload_photo()}
-        self.key = str(uuid.uuid4())
-        self.job_id: str | None = None
-        self.thread: threading.Thread | None = None
-
-    def send(self) -> bool:
-        """Sends the request once; true when it was answered for good."""
-        try:
-            reply = self.client.create("face_restore", self.params, self.key)
-        except requests.RequestException:
-            return False
-        if reply.status_code == 201:
-            self.job_id = reply.json()["id"]
-            return True
-        retry = reply.status_code in (409, 429, 500, 502, 503, 504)
-        assert retry, f"{reply.status_code}: {reply.text}"
-        return False
-
-    def send_in_background(self) -> None:
-        self.thread = threading.Thread(target=self.send, daemon=True)
-        self.thread.start()
-
-    def until_state(self, state: str) -> str:
-        return stack.until(f"a job that is {state}", lambda: job_of(self.user, state))
 
 
 class Scenario:
@@ -137,25 +100,8 @@ class Scenario:
             if order.thread:
                 order.thread.join(40)
             stack.until(f"an answer ({name})", order.send, RECOVERY_SECONDS, pause=1)
-        users = ", ".join(f"'{order.user}'" for order in self.points.values())
-        stack.until(
-            "the end of every job",
-            lambda: stack.value(
-                "SELECT count(*) FROM jobs.job WHERE state IN ('admitting', 'pending', 'running') "
-                f"AND user_id IN ({users})"
-            )
-            == "0",
-            RECOVERY_SECONDS,
-        )
-        stack.until(
-            "the end of every hold",
-            lambda: stack.value(
-                "SELECT count(*) FROM billing.credit_hold WHERE state = 'held' "
-                f"AND user_id IN ({users})"
-            )
-            == "0",
-            RECOVERY_SECONDS,
-        )
+        users = [order.user for order in self.points.values()]
+        stack.until("the end of all that is open", lambda: not unsettled(users), RECOVERY_SECONDS)
 
 
 class Survival(unittest.TestCase):

@@ -186,6 +186,10 @@ import Testing
   func keepalive() {
     #expect(settings(["RPC_KEEPALIVE_SECONDS": "30"]).0.keepalive?.time == .seconds(30))
     #expect(settings(["RPC_KEEPALIVE_SECONDS": "0"]).0.keepalive == nil)
+    let patient = settings(["RPC_KEEPALIVE_TIMEOUT_SECONDS": "60"]).0.keepalive
+    #expect(patient?.timeout == .seconds(60))
+    #expect(patient?.time == .seconds(10))
+    #expect(settings(["RPC_KEEPALIVE_TIMEOUT_SECONDS": "0"]).1.count == 1)
   }
 
   @Test("A service config comes from its file, and keeps the health checks that it does not name")

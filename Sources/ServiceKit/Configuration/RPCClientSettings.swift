@@ -7,11 +7,16 @@ package struct RPCClientSettings: Sendable {
     "A called service that is silent for this time is asked for a sign of life; 0 for never.",
     default: "10"
   )
+  static let keepaliveTimeoutSeconds = ConfigKey(
+    "RPC_KEEPALIVE_TIMEOUT_SECONDS",
+    "Time to answer that; then the connection is given up, and its calls fail.",
+    default: "9"
+  )
   static let serviceConfigFile = ConfigKey(
     "RPC_SERVICE_CONFIG_FILE",
     "JSON file with gRPC's service config: deadlines, retries, hedging by service and method."
   )
-  static let keys = [keepaliveSeconds, serviceConfigFile]
+  static let keys = [keepaliveSeconds, keepaliveTimeoutSeconds, serviceConfigFile]
 
   let keepalive: KeepaliveSettings?
   let serviceConfig: ServiceConfig
@@ -31,6 +36,7 @@ package struct RPCClientSettings: Sendable {
     let time = reader.seconds(Self.keepaliveSeconds, in: 0...3600)
     var keepalive = KeepaliveSettings.services
     keepalive.time = time
+    keepalive.timeout = reader.seconds(Self.keepaliveTimeoutSeconds, in: 1...600)
     self.keepalive = time > .zero ? keepalive : nil
     serviceConfig = Self.readServiceConfig(&reader)
   }

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Callable, TypeVar
+from typing import Callable, Iterator, TypeVar
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = ROOT / "deploy" / "scripts"
@@ -71,6 +73,30 @@ def start(name: str, **settings: str) -> None:
     else:
         overrides = {f"ONESHOT_{name.upper()}_{key}": value for key, value in settings.items()}
         script("service.sh", "start", name, overrides=overrides)
+
+
+def process(service: str) -> int:
+    return int(script("service.sh", "status", service))
+
+
+def state_of(pid: int) -> str:
+    """One letter of proc(5); empty when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+@contextlib.contextmanager
+def paused(service: str) -> Iterator[None]:
+    """SIGSTOP: the process and its connections are there, and nothing moves any more."""
+    pid = process(service)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        until(f"the stop of {service}", lambda: state_of(pid) == "T")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def is_running(service: str) -> bool:
