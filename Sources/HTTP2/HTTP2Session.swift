@@ -326,6 +326,7 @@ package final class HTTP2Session {
     headerBlocks += 1
     openBlock = id
     incoming = HeaderBlock()
+    incoming.reserve(fields: 12, bytes: 512)
     isOversized = false
     guard role == .server, stream(id) == nil else { return }
     endedStreams.take()
@@ -336,20 +337,24 @@ package final class HTTP2Session {
   }
 
   /// Takes one field; false when the connection ends here.
+  @inline(__always)
   func didReceiveField(
     _ name: UnsafeBufferPointer<UInt8>,
     _ value: UnsafeBufferPointer<UInt8>
   ) -> Bool {
-    guard !isOversized else { return true }
-    if incoming.isEmpty { incoming.reserve(fields: 12, bytes: 512) }
     let size = incoming.listBytes + name.count + value.count + 32
-    guard size <= limits.maxHeaderListBytes, incoming.count < limits.maxHeaderFields else {
-      isOversized = true
-      count(.headerBytes)
-      return abuse == nil
-    }
+    guard size <= limits.maxHeaderListBytes, incoming.count < limits.maxHeaderFields, !isOversized
+    else { return didReceiveTooMuch() }
     incoming.append(name: name, value: value)
     return true
+  }
+
+  /// A field more than the limits allow: the block is dropped.
+  private func didReceiveTooMuch() -> Bool {
+    guard !isOversized else { return true }
+    isOversized = true
+    count(.headerBytes)
+    return abuse == nil
   }
 
   func didReceiveHeaders(_ id: Int32, end: Bool) {

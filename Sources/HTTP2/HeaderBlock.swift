@@ -5,31 +5,33 @@ internal import CNghttp2
 /// Names are lower case, as HTTP/2 wants them (RFC 9113 §8.2). Pseudo fields (`:path`) are fields like
 /// the others.
 // @unchecked: the memory is written by its only owner, and copied when there are more.
+@usableFromInline
 package struct HeaderBlock: @unchecked Sendable {
-  /// Fields one behind the other: length of the name, length of the value, name, value.
-  private var memory: HeaderMemory?
+  @usableFromInline var memory: HeaderMemory?
   private var usedBytes = 0
   /// Number of fields.
-  package private(set) var count = 0
+  @usableFromInline package private(set) var count = 0
 
   package init() {}
 
   /// Whether there is no field.
   package var isEmpty: Bool { count == 0 }
   /// Size as the protocol counts it: name + value + 32 for each field.
-  package var listBytes: Int { usedBytes + (32 - HeaderMemory.headBytes) * count }
+  package var listBytes: Int { usedBytes + (32 - StoredField.headBytes) * count }
 
   /// Makes room for a typical block by one allocation.
   package mutating func reserve(fields: Int, bytes: Int) {
-    makeRoom(for: bytes + fields * HeaderMemory.headBytes)
+    makeRoom(for: bytes + fields * StoredField.headBytes)
   }
 
   /// Adds a field at the end.
+  @inline(__always)
   package mutating func append(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>)
   {
-    let size = HeaderMemory.headBytes + name.count + value.count
-    makeRoom(for: size)
-    memory?.write(name, value, at: usedBytes)
+    let size = StoredField.headBytes + name.count + value.count
+    if !isKnownUniquelyReferenced(&memory) || freeBytes < size { makeRoom(for: size) }
+    guard let start = memory?.start else { return }
+    StoredField.store(name, value, at: start + usedBytes)
     usedBytes += size
     count += 1
   }
@@ -41,28 +43,30 @@ package struct HeaderBlock: @unchecked Sendable {
     name.withUTF8 { name in value.withUTF8 { append(name: name, value: $0) } }
   }
 
-  /// Sees to it that nobody else has the memory, and that `more` bytes fit behind what is there.
+  private var freeBytes: Int { (memory?.room ?? 0) - usedBytes }
+
+  /// Moves the fields to memory that nobody else has, with room for `more` bytes behind them.
+  @inline(never)
   private mutating func makeRoom(for more: Int) {
-    let wanted = usedBytes + more
-    if isKnownUniquelyReferenced(&memory), let memory, memory.room >= wanted { return }
-    let old = memory
-    memory = .make(room: max(wanted, 2 * (old?.room ?? 0)))
-    if let old { memory?.copy(old, usedBytes) }
+    let wider = HeaderMemory.make(room: max(usedBytes + more, 2 * (memory?.room ?? 0)))
+    if let memory { cnghttp2_copy(wider.start, memory.start, usedBytes) }
+    memory = wider
   }
 
   /// Lends name and value of each field, in order.
+  // Inlined into its callers: to look at a head is then one loop without a call.
+  @inlinable @inline(__always)
   package func forEach(
     _ body: (_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) -> Void
   ) {
     guard let memory else { return }
-    withExtendedLifetime(memory) {
-      var start = 0
-      for _ in 0..<count {
-        let (name, value) = memory.field(at: start)
-        body(name, value)
-        start += HeaderMemory.headBytes + name.count + value.count
-      }
+    var next = UnsafeRawPointer(memory.start)
+    for _ in 0..<count {
+      let field = StoredField(at: next)
+      body(field.name, field.value)
+      next = field.end
     }
+    withExtendedLifetime(memory) {}
   }
 
   /// Lends the value of the first field called `name`.
@@ -72,11 +76,11 @@ package struct HeaderBlock: @unchecked Sendable {
   ) -> R? {
     guard let memory else { return nil }
     return withExtendedLifetime(memory) {
-      var start = 0
+      var next = UnsafeRawPointer(memory.start)
       for _ in 0..<count {
-        let field = memory.field(at: start)
+        let field = StoredField(at: next)
         if field.name.equals(name) { return body(field.value) }
-        start += HeaderMemory.headBytes + field.name.count + field.value.count
+        next = field.end
       }
       return nil
     }
@@ -108,63 +112,85 @@ package struct HeaderBlock: @unchecked Sendable {
 }
 
 extension HeaderBlock: ExpressibleByDictionaryLiteral {
+  @usableFromInline
   package init(dictionaryLiteral elements: (String, String)...) {
     for (name, value) in elements { append(name, value) }
   }
 }
 
 /// The memory of a header block: one allocation, which copies of the block share.
-private final class HeaderMemory: ManagedBuffer<Int, UInt8> {
-  /// Two lengths in front of each field.
-  static let headBytes = 2 * MemoryLayout<UInt32>.size
+@usableFromInline
+final class HeaderMemory: ManagedBuffer<Int, UInt8> {
+  fileprivate var room: Int { header }
 
-  var room: Int { header }
-
-  static func make(room: Int) -> HeaderMemory {
-    let made = create(minimumCapacity: room) { _ in room }
-    return unsafeDowncast(made, to: HeaderMemory.self)
+  fileprivate static func make(room: Int) -> HeaderMemory {
+    unsafeDowncast(create(minimumCapacity: room) { _ in room }, to: HeaderMemory.self)
   }
 
-  private var start: UnsafeMutableRawPointer {
+  @inlinable var start: UnsafeMutableRawPointer {
     UnsafeMutableRawPointer(withUnsafeMutablePointerToElements { $0 })
   }
+}
 
-  func write(
+/// One field in the memory of a block: length of the name, length of the value, name, value.
+@usableFromInline
+struct StoredField {
+  /// The two lengths in front.
+  @inlinable static var headBytes: Int { 8 }
+
+  @usableFromInline let name: UnsafeBufferPointer<UInt8>
+  @usableFromInline let value: UnsafeBufferPointer<UInt8>
+
+  /// The field at an address; its bytes live as long as the memory there.
+  @inlinable
+  init(at start: UnsafeRawPointer) {
+    let nameCount = Int(start.loadUnaligned(as: UInt32.self))
+    let valueCount = Int(start.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+    let text = (start + Self.headBytes).assumingMemoryBound(to: UInt8.self)
+    name = UnsafeBufferPointer(start: text, count: nameCount)
+    value = UnsafeBufferPointer(start: text + nameCount, count: valueCount)
+  }
+
+  /// Where the next field begins.
+  @inlinable var end: UnsafeRawPointer {
+    UnsafeRawPointer(value.baseAddress.unsafelyUnwrapped + value.count)
+  }
+
+  @inline(__always)
+  fileprivate static func store(
     _ name: UnsafeBufferPointer<UInt8>,
     _ value: UnsafeBufferPointer<UInt8>,
-    at offset: Int
+    at start: UnsafeMutableRawPointer
   ) {
-    let field = start + offset
-    field.storeBytes(of: UInt32(truncatingIfNeeded: name.count), as: UInt32.self)
-    field.storeBytes(of: UInt32(truncatingIfNeeded: value.count), toByteOffset: 4, as: UInt32.self)
-    let text = field + Self.headBytes
+    start.storeBytes(of: UInt32(truncatingIfNeeded: name.count), as: UInt32.self)
+    start.storeBytes(of: UInt32(truncatingIfNeeded: value.count), toByteOffset: 4, as: UInt32.self)
+    let text = start + headBytes
     cnghttp2_copy(text, name.baseAddress, name.count)
     cnghttp2_copy(text + name.count, value.baseAddress, value.count)
-  }
-
-  func copy(_ other: HeaderMemory, _ count: Int) {
-    cnghttp2_copy(start, other.start, count)
-  }
-
-  /// The field at an offset; its bytes live as long as this memory.
-  func field(
-    at offset: Int
-  ) -> (name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
-    let field = UnsafeRawPointer(start + offset)
-    let nameCount = Int(field.loadUnaligned(as: UInt32.self))
-    let valueCount = Int(field.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
-    let text = (field + Self.headBytes).assumingMemoryBound(to: UInt8.self)
-    return (
-      UnsafeBufferPointer(start: text, count: nameCount),
-      UnsafeBufferPointer(start: text + nameCount, count: valueCount)
-    )
   }
 }
 
 extension UnsafeBufferPointer<UInt8> {
   /// Whether these are the bytes of `text`.
+  // Inlined, and by words: where `text` is a short literal, as the names of fields are, a comparison is
+  // a few instructions and no call.
+  @inlinable @inline(__always)
   package func equals(_ text: StaticString) -> Bool {
-    count == text.utf8CodeUnitCount && cnghttp2_equal(baseAddress, text.utf8Start, count)
+    guard count == text.utf8CodeUnitCount else { return false }
+    let mine = UnsafeRawBufferPointer(self)
+    let theirs = UnsafeRawBufferPointer(start: text.utf8Start, count: count)
+    var index = 0
+    while index + 8 <= count {
+      let word = mine.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+      let other = theirs.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+      guard word == other else { return false }
+      index += 8
+    }
+    while index < count {
+      guard mine[index] == theirs[index] else { return false }
+      index += 1
+    }
+    return true
   }
 
   /// Whether these are the bytes of `other`.

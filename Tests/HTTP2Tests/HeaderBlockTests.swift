@@ -20,6 +20,25 @@ import Testing
     #expect(block.value(of: "grpc-timeout") == "2")
   }
 
+  @Test(
+    "A text equals its own bytes, and none that differ in one place",
+    arguments: ["", "t", "te", ":method", "trailers", "content-type", "application/grpc+x"]
+      as [StaticString]
+  )
+  func equality(_ text: StaticString) {
+    let bytes = Array(text.description.utf8)
+    let isEqual = bytes.withUnsafeBufferPointer { $0.equals(text) }
+    let isLongerEqual = (bytes + [0]).withUnsafeBufferPointer { $0.equals(text) }
+    #expect(isEqual)
+    #expect(!isLongerEqual)
+    for index in bytes.indices {
+      var other = bytes
+      other[index] ^= 1
+      let isOtherEqual = other.withUnsafeBufferPointer { $0.equals(text) }
+      #expect(!isOtherEqual)
+    }
+  }
+
   @Test("A copy does not see what is added to the other")
   func copies() {
     var block: HeaderBlock = ["a": "1"]

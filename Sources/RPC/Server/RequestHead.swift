@@ -13,6 +13,8 @@ struct RequestHead {
   let timeout: Duration?
   /// How the request's messages are compressed, where their frames say so.
   let compression: Compression?
+  /// Valid as long as the block.
+  let path: UnsafeBufferPointer<UInt8>
 
   /// Checks method, content type, `te`, encoding and timeout (grpc doc/PROTOCOL-HTTP2.md).
   init(_ block: HeaderBlock) throws(CallRefusal) {
@@ -26,6 +28,7 @@ struct RequestHead {
     }
     guard !fields.isTimeoutBad else { throw .status(.runtime(.internalError, "bad grpc-timeout")) }
     timeout = fields.timeout
+    path = fields.path
     guard fields.hasEncoding else {
       compression = nil
       return
@@ -44,6 +47,7 @@ private struct RequestFields {
   var isGRPC = false
   var takesTrailers = false
   var hasEncoding = false
+  var path = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
   var timeout: Duration?
   var isTimeoutBad = false
 
@@ -51,6 +55,7 @@ private struct RequestFields {
     block.forEach { note($0, $1) }
   }
 
+  @inline(__always)
   private mutating func note(
     _ name: UnsafeBufferPointer<UInt8>,
     _ value: UnsafeBufferPointer<UInt8>
@@ -58,6 +63,7 @@ private struct RequestFields {
     // Names of other lengths are none of ours: most fields cost one comparison.
     switch name.count {
     case 2 where name.equals("te"): takesTrailers = value.equals("trailers")
+    case 5 where name.equals(":path"): path = value
     case 7 where name.equals(":method"): isPost = value.equals("POST")
     case 12 where name.equals("content-type"): isGRPC = Self.isGRPC(value)
     case 12 where name.equals("grpc-timeout"):
@@ -71,9 +77,10 @@ private struct RequestFields {
   /// `application/grpc`, alone or followed by a format or parameters; `application/grpc-web` is another
   /// protocol.
   private static func isGRPC(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
-    let count = "application/grpc".utf8.count
-    let start = UnsafeBufferPointer(rebasing: value.prefix(count))
-    guard start.equals("application/grpc") else { return false }
+    let name: StaticString = "application/grpc"
+    let count = name.utf8CodeUnitCount
+    guard value.count >= count else { return false }
+    guard UnsafeBufferPointer(rebasing: value[..<count]).equals(name) else { return false }
     guard value.count > count else { return true }
     return value[count] == UInt8(ascii: "+") || value[count] == UInt8(ascii: ";")
   }

@@ -249,7 +249,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
     if call.isHeadOversized { throw .http(431) }
     guard let head = call.head else { return }
     let request = try RequestHead(head)
-    guard let method = method(of: head) else {
+    guard let method = withExtendedLifetime(head, { method(at: request.path) }) else {
       throw .status(.runtime(.unimplemented, "unknown method \(head.value(of: ":path") ?? "")"))
     }
     let caller = transport?.peerService
@@ -277,13 +277,10 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
     }
   }
 
-  /// The method that the path names: often that of the call before, whose look-up is spared.
-  private func method(of head: HeaderBlock) -> Method? {
-    let found = head.withValue(of: ":path") { path -> Method? in
-      if let lastMethod, lastMethod.isAt(path) { return lastMethod }
-      return server.registry.method(at: path)
-    }
-    lastMethod = found ?? nil
+  /// The method at a path: often that of the call before, whose look-up is spared.
+  private func method(at path: UnsafeBufferPointer<UInt8>) -> Method? {
+    if let lastMethod, lastMethod.isAt(path) { return lastMethod }
+    lastMethod = server.registry.method(at: path)
     return lastMethod
   }
 
