@@ -235,6 +235,17 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     if mustWake { uv_async_send(wakeUp) }
   }
 
+  /// Resumes a task that waits and prefers this loop, and runs it up to its next suspension.
+  ///
+  /// Loop only.
+  package func runNow(resuming continuation: UnsafeContinuation<Void, Never>) {
+    let waiting = ready.count
+    // The runtime hands the rest of the task over at once, as the last of the jobs.
+    continuation.resume()
+    guard ready.count > waiting, let next = ready.popLast() else { return }
+    next.job.runSynchronously(on: asUnownedTaskExecutor())
+  }
+
   /// Calls `target.flush()` once when the jobs of this turn are done.
   ///
   /// Loop only.

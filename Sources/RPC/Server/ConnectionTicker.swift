@@ -1,7 +1,8 @@
 internal import EventLoop
 internal import Synchronization
 
-/// Lets the connections of one loop look at the clock, about once a second.
+/// What the connections of one server on one loop share: a look at the clock about once a second, and the
+/// tasks of their handlers.
 ///
 /// Loop only but for its making: one timer for all connections, and none while there is none.
 // @unchecked: confined to its loop.
@@ -10,9 +11,11 @@ final class ConnectionTicker: @unchecked Sendable {
   private let pause: Duration
   private var connections: [ObjectIdentifier: ServerConnection] = [:]
   private var timer: LoopTimer?
+  let handlers: HandlerTasks
 
   init(loop: EventLoop, pause: Duration) {
     self.loop = loop
+    handlers = HandlerTasks(loop: loop)
     self.pause = pause
   }
 
@@ -24,6 +27,7 @@ final class ConnectionTicker: @unchecked Sendable {
   func remove(_ connection: ServerConnection) {
     connections[ObjectIdentifier(connection)] = nil
     guard connections.isEmpty else { return }
+    handlers.close()
     timer?.cancel()
     timer = nil
   }
@@ -31,6 +35,7 @@ final class ConnectionTicker: @unchecked Sendable {
   private func schedule() {
     timer = loop.schedule(after: pause) { [self] in
       timer = nil
+      handlers.trim()
       let now = MonotonicInstant.now
       for connection in connections.values { connection.tick(now) }
       if !connections.isEmpty, timer == nil { schedule() }

@@ -163,33 +163,21 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
         return refuse(call, error)
       }
     }
-    guard call.state == .receiving, let method = call.method, let context = call.context else {
-      return
-    }
+    guard call.state == .receiving, let method = call.method else { return }
     switch method.body {
-    case .unary(let body):
+    case .unary:
       guard call.isEnded || call.messages.count > 1 || call.failure != nil else { return }
       if let failure = call.failure { return fail(call, failure) }
-      guard call.messages.count == 1, let received = call.messages.popLast() else {
+      guard call.messages.count == 1 else {
         return fail(call, .runtime(.unimplemented, "a unary call takes exactly one message"))
       }
-      do throws(ServiceError) {
-        run(call, context, .unary(body, message: try plain(received, of: call)))
-      } catch {
-        fail(call, error)
-      }
-    case .stream(let body): run(call, context, .stream(body))
+    case .stream: break
     }
-  }
-
-  /// What the task of a call does.
-  private enum Work: Sendable {
-    case unary(UnaryBody, message: [UInt8])
-    case stream(StreamBody)
+    run(call)
   }
 
   /// Runs a handler on the loop; what it returns or throws ends the call.
-  private func run(_ call: ServerCall, _ context: ServerContext, _ work: Work) {
+  private func run(_ call: ServerCall) {
     // A client that resets its calls at once shall not have more handlers than one that waits.
     guard handlers < server.limits.http2.maxConcurrentStreams else {
       session?.reset(call.stream, .refusedStream)
@@ -197,7 +185,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
     }
     call.state = .running
     handlers += 1
-    let task = startTask(call, context, work)
+    let task = ticker?.handlers.start(call, of: self)
     // Most handlers have answered by now.
     guard call.state == .running else { return }
     call.task = task
@@ -205,37 +193,24 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
     unarmed.append(call)
   }
 
-  /// Runs a handler up to its first suspension.
+  /// Runs the handler of a call, which is on the loop.
   ///
-  /// Each of its suspensions ends on the loop again, which the task prefers.
-  private func startTask(
-    _ call: ServerCall,
-    _ context: ServerContext,
-    _ work: Work
-  ) -> Task<Void, Never> {
-    let scope = server.scope
-    return Task.immediate(executorPreference: loop) { [self] in
-      do {
-        var reply =
-          if let scope {
-            try await scope(context) { try await handle(call, context, work) }
-          } else {
-            try await handle(call, context, work)
-          }
-        complete(call, &reply)
-      } catch {
-        handlerFailed(call, .wrapping(error))
-      }
-    }
+  /// - Returns: The framed reply; nil of a stream, whose handler has sent its replies itself.
+  func reply(to call: ServerCall) async throws -> [UInt8]? {
+    guard let context = call.context, let body = call.method?.body else { return nil }
+    guard let scope = server.scope else { return try await run(body, call, context) }
+    return try await scope(context) { try await run(body, call, context) }
   }
 
-  private nonisolated(nonsending) func handle(
+  private func run(
+    _ body: Method.Body,
     _ call: ServerCall,
-    _ context: ServerContext,
-    _ work: Work
+    _ context: ServerContext
   ) async throws -> [UInt8]? {
-    switch work {
-    case .unary(let body, let message): return try await body(message, context)
+    switch body {
+    case .unary(let body):
+      guard let received = call.messages.popLast() else { return nil }
+      return try await body(try plain(received, of: call), context)
     case .stream(let body):
       let requests = RawRequestStream(connection: self, call: call)
       let responses = RawResponseWriter(connection: self, call: call)
@@ -371,9 +346,8 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
   }
 
   /// Sends the reply of a unary call, or the end of a stream.
-  private func complete(_ call: ServerCall, _ reply: inout [UInt8]?) {
-    loop.preconditionCurrent()
-    handlers -= 1
+  func complete(_ call: ServerCall, _ reply: inout [UInt8]?) {
+    handlerEnded(call)
     guard call.state == .running, let session, call.closeCode == nil else { return end(call, nil) }
     startResponse(call)
     // Taken, not copied: the frame is sealed where it is.
@@ -390,10 +364,16 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
     end(call, nil)
   }
 
-  private func handlerFailed(_ call: ServerCall, _ error: ServiceError) {
+  func handlerFailed(_ call: ServerCall, _ error: ServiceError) {
+    handlerEnded(call)
+    fail(call, error)
+  }
+
+  private func handlerEnded(_ call: ServerCall) {
     loop.preconditionCurrent()
     handlers -= 1
-    fail(call, error)
+    // It runs the handlers of other calls from now on.
+    call.task = nil
   }
 
   func fail(_ call: ServerCall, _ error: ServiceError) {

@@ -13,7 +13,7 @@ package func withTimeout<Value: Sendable>(
   _ work: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {
   try await withThrowingTaskGroup(of: Value.self) { group in
-    group.addTask(operation: work)
+    group.addTask { try await work() }
     group.addTask {
       try await Task.sleep(for: limit)
       throw TimeoutError(limit: limit)
