@@ -21,6 +21,11 @@ class Conformance(unittest.TestCase):
 
     def violate(self, case: Case) -> None:
         with Peer(self.server.target, case.first) as peer:
+            if case.before:
+                peer.write(case.before(self.server))
+                self.assertTrue(peer.until(lambda: peer.streams.get(1) and peer.streams[1].is_ended))
+                self.assertTrue(peer.synchronise())
+                self.assertIsNone(peer.streams[1].reset)
             peer.write(case.frames(self.server), reads=True)
             getattr(self, f"judge_{case.outcome.kind.replace(' ', '_')}")(peer, case)
 
@@ -81,6 +86,7 @@ class RPCConformance(Conformance):
             victim.large,
             victim.large_body,
             victim.streams,
+            ("content-type", "text/plain"),
         )
 
     @classmethod
@@ -110,6 +116,7 @@ class EdgeConformance(Conformance):
             victim.large,
             victim.large_body,
             victim.streams,
+            (":path", "/nowhere"),
         )
 
 

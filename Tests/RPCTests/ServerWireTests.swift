@@ -344,6 +344,40 @@ import Testing
     }
   }
 
+  @Test("The rest of a request that is not gRPC is taken and dropped")
+  func skippedRest() async throws {
+    try await run { client, _ in
+      let head = WireClient.head(echo, ["content-type": "text/plain"])
+      let stream = try await client.start(head, [1], end: false)
+      await client.wait { stream.answer.isEnded }
+      #expect(stream.answer.headers?.first(":status") == "415")
+      await client.send([UInt8](repeating: 2, count: 60_000), on: stream, end: false)
+      await client.ping()
+      await client.waitForPongs(1)
+      #expect(stream.answer.code == nil)
+      await client.send([3], on: stream, end: true)
+      let next = try await client.call(WireClient.head(echo), RPCFraming.frame([1]))
+      #expect(next.status == .ok)
+    }
+  }
+
+  @Test("It is cut off when it is long, and when it takes long", arguments: [true, false])
+  func cutOffRest(isLong: Bool) async throws {
+    var limits = RPCLimits()
+    limits.timePrecision = .milliseconds(10)
+    if isLong { limits.skippedBodyBytes = 5 } else { limits.skippedBodyTime = .zero }
+    try await run(limits: limits) { client, _ in
+      let head = WireClient.head(echo, ["content-type": "text/plain"])
+      let stream = try await client.start(head, [1], end: false)
+      await client.wait { stream.answer.isEnded }
+      if isLong { await client.send([1, 2, 3, 4, 5], on: stream, end: false) }
+      await client.wait { stream.answer.code != nil }
+      #expect(stream.answer.code == .noError)
+      let next = try await client.call(WireClient.head(echo), RPCFraming.frame([1]))
+      #expect(next.status == .ok)
+    }
+  }
+
   @Test("A reset of the client, and the loss of its connection, cancel the handler")
   func cancelled() async throws {
     let running = RPCFixture.method("Running")

@@ -16,6 +16,10 @@ package struct RPCLimits: Sendable {
   package var maxUnaryTimeout: Duration = .seconds(600)
   /// Taken off the deadline at each hop, so that the inner call gives up first.
   package var hopMargin: Duration = .milliseconds(20)
+  /// Bytes of a body that are taken and dropped after an answer that is not gRPC.
+  package var skippedBodyBytes = 64 * 1_024
+  /// Time that they are taken for.
+  package var skippedBodyTime: Duration = .seconds(5)
   /// How often connections look at the clock for the limits in `http2.times`.
   package var timePrecision: Duration = .seconds(1)
   /// How a server keeps its connections.

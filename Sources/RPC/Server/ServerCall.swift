@@ -27,6 +27,8 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
   var unconsumed = 0
   var isEnded = false
   var closeCode: HTTP2ErrorCode?
+  /// The call was refused, and what its client still sends is dropped until then.
+  var skipsUntil: MonotonicInstant?
   var failure: ServiceError?
 
   var method: Method?
@@ -36,7 +38,7 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
   var deadlineTimer: LoopTimer?
   var didSendHeaders = false
   /// Bytes of the body until now, and how fast they come.
-  private var received = 0
+  private(set) var received = 0
   private var bodyWatch = BodyWatch()
   private var reader: Waiter?
   private var writer: Waiter?

@@ -47,6 +47,7 @@ extension ServerConnection {
     var late: [(ServerCall, ServiceError)] = []
     session.forEachHandler { handler in
       guard let call = handler as? ServerCall else { return }
+      if let end = call.skipsUntil, end <= now { return cutOff(call) }
       if let error = call.lateness(at: now, server.limits.http2.times) {
         late.append((call, error))
       }

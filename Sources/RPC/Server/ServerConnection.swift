@@ -132,6 +132,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
     if let failure = call.failure, call.state != .finished { fail(call, failure) }
     call.wakeReader()
     giveBackWindow(call)
+    if call.skipsUntil != nil, call.received > server.limits.skippedBodyBytes { cutOff(call) }
   }
 
   /// The peer has much to read before more is done for it.
@@ -410,9 +411,20 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
         session?.send(call.stream, body)
         session?.finish(call.stream)
       }
-      stopReceiving(call)
+      if !call.isEnded { call.skipsUntil = .now + server.limits.skippedBodyTime }
+      transport?.setNeedsFlush()
       end(call, .runtime(.internalError, "HTTP status \(status)"))
     }
+  }
+
+  /// Resets a refused call whose client sends much or for long.
+  ///
+  /// A short rest is taken and dropped before: many clients of other protocols read no answer until
+  /// they have sent everything, and what they do wrong meanwhile is not excused by a reset of ours.
+  func cutOff(_ call: ServerCall) {
+    call.skipsUntil = nil
+    session?.reset(call.stream, .noError)
+    transport?.setNeedsFlush()
   }
 
   /// After an early answer the rest of the request is of no use (RFC 9113 §8.1).

