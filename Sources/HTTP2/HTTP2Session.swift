@@ -320,7 +320,15 @@ package final class HTTP2Session {
   }
 
   /// A stream was reset by us: frames of it may be on their way.
-  func didSendReset(_ id: Int32) { endedStreams.pardon(id) }
+  func didSendReset(_ id: Int32, _ code: UInt32) {
+    endedStreams.pardon(id)
+    // Other codes are our own decision; these the peer has provoked.
+    switch HTTP2ErrorCode(rawValue: code) {
+    case .protocolError, .flowControlError, .streamClosed, .refusedStream, .frameSizeError:
+      count(.resetsSent)
+    default: break
+    }
+  }
 
   func didBeginHeaders(_ id: Int32) {
     headerBlocks += 1
@@ -359,27 +367,26 @@ package final class HTTP2Session {
 
   func didReceiveHeaders(_ id: Int32, end: Bool) {
     openBlock = nil
-    guard let stream = stream(id) else { return }
-    let block = incoming
-    incoming = HeaderBlock()
-    if isOversized {
-      stream.handler?.streamDidReceiveOversizedHeaders(stream)
-    } else {
-      stream.handler?.stream(stream, didReceiveHeaders: block)
+    var block = HeaderBlock()
+    swap(&block, &incoming)
+    withStream(id) { stream in
+      guard let handler = stream.handler else { return }
+      if isOversized {
+        handler.streamDidReceiveOversizedHeaders(stream)
+      } else {
+        handler.stream(stream, didReceiveHeaders: block)
+      }
+      if end { handler.streamDidReceiveEnd(stream) }
     }
-    if end { stream.handler?.streamDidReceiveEnd(stream) }
   }
 
   func didReceiveData(_ id: Int32, _ bytes: UnsafeRawBufferPointer) {
-    guard let stream = stream(id), let handler = stream.handler else {
-      consume(id, bytes.count)
-      return
-    }
-    handler.stream(stream, didReceiveData: bytes)
+    let isTaken: Void? = withStream(id) { $0.handler?.stream($0, didReceiveData: bytes) }
+    if isTaken == nil { consume(id, bytes.count) }
   }
 
   func didReceiveDataFrame(_ id: Int32, count: Int, end: Bool) {
-    if end, let stream = stream(id) { stream.handler?.streamDidReceiveEnd(stream) }
+    if end { withStream(id) { $0.handler?.streamDidReceiveEnd($0) } }
     if count == 0, !end { self.count(.emptyData) }
   }
 
@@ -424,8 +431,7 @@ package final class HTTP2Session {
   }
 
   func didSendEnd(_ id: Int32) {
-    guard let stream = stream(id), stream.resetsAfterEnd else { return }
-    reset(stream, .noError)
+    withStream(id) { if $0.resetsAfterEnd { reset($0, .noError) } }
   }
 
   /// Ends every stream: the connection is lost.
@@ -484,9 +490,17 @@ package final class HTTP2Session {
     stream.handler = nil
   }
 
-  func stream(_ id: Int32) -> HTTP2Stream? {
+  private func stream(_ id: Int32) -> HTTP2Stream? {
+    withStream(id) { $0 }
+  }
+
+  /// Lends an open stream; nil when there is none.
+  ///
+  /// No reference is counted: `active` keeps the stream, which does not close inside of `body`.
+  @inline(__always) @discardableResult
+  private func withStream<R>(_ id: Int32, _ body: (HTTP2Stream) -> R?) -> R? {
     guard let data = nghttp2_session_get_stream_user_data(pointer, id) else { return nil }
-    return Unmanaged<HTTP2Stream>.fromOpaque(data).takeUnretainedValue()
+    return Unmanaged<HTTP2Stream>.fromOpaque(data)._withUnsafeGuaranteedRef(body)
   }
 }
 

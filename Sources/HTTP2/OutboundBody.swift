@@ -52,8 +52,8 @@ struct OutboundBody {
     while written < target.count, pendingBytes > 0 {
       let count = min(target.count - written, current.count - offset)
       current.withUnsafeBytes { source in
-        let part = UnsafeRawBufferPointer(rebasing: source[offset..<offset + count])
-        UnsafeMutableRawBufferPointer(rebasing: target[written...]).copyMemory(from: part)
+        guard let from = source.baseAddress, let to = target.baseAddress else { return }
+        (to + written).copyMemory(from: from + offset, byteCount: count)
       }
       written += count
       offset += count

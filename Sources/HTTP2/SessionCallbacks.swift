@@ -78,23 +78,19 @@ private func code(_ goesOn: Bool) -> Int32 {
 }
 
 private func didSend(_ frame: UnsafePointer<nghttp2_frame>, by session: HTTP2Session) {
-  if frame.pointee.hd.type == UInt8(NGHTTP2_DATA.rawValue) { session.didSendData() }
-  if frame.pointee.hd.type == UInt8(NGHTTP2_GOAWAY.rawValue) {
-    return session.didSendGoAway(frame.pointee.goaway.error_code)
+  let head = frame.pointee.hd
+  switch UInt32(head.type) {
+  case NGHTTP2_DATA.rawValue:
+    session.didSendData()
+    session.hasSentMessages = true
+  case NGHTTP2_HEADERS.rawValue: session.hasSentMessages = true
+  case NGHTTP2_RST_STREAM.rawValue where session.role == .server:
+    return session.didSendReset(head.stream_id, frame.pointee.rst_stream.error_code)
+  case NGHTTP2_GOAWAY.rawValue: return session.didSendGoAway(frame.pointee.goaway.error_code)
+  default: return
   }
-  guard session.role == .server else { return }
-  if frame.pointee.hd.type <= UInt8(NGHTTP2_HEADERS.rawValue) { session.hasSentMessages = true }
-  if frame.pointee.hd.type == UInt8(NGHTTP2_RST_STREAM.rawValue) {
-    session.didSendReset(frame.pointee.hd.stream_id)
-    // Other codes are our own decision; these the peer has provoked.
-    switch HTTP2ErrorCode(rawValue: frame.pointee.rst_stream.error_code) {
-    case .protocolError, .flowControlError, .streamClosed, .refusedStream, .frameSizeError:
-      session.count(.resetsSent)
-    default: break
-    }
-  } else if cnghttp2_is_end_of_stream(frame) != 0 {
-    session.didSendEnd(frame.pointee.hd.stream_id)
-  }
+  guard session.role == .server, cnghttp2_is_end_of_stream(frame) != 0 else { return }
+  session.didSendEnd(head.stream_id)
 }
 
 private func route(_ frame: UnsafePointer<nghttp2_frame>, to session: HTTP2Session) {

@@ -51,6 +51,25 @@ import Testing
   }
 }
 
+@Suite("Messages of a call") struct MessageQueueTests {
+  @Test("Messages leave in the order in which they came, however many wait")
+  func order() {
+    var queue = MessageQueue()
+    var taken: [[UInt8]] = []
+    for (added, removed) in [(1, 1), (3, 2), (2, 1), (0, 3)] {
+      for _ in 0..<added {
+        queue.append(ReceivedMessage(bytes: [UInt8(taken.count + queue.count)]))
+      }
+      for _ in 0..<removed { taken.append(queue.popFirst()?.bytes ?? []) }
+    }
+    let isEmpty = queue.isEmpty
+    let next = queue.popFirst()
+    #expect(taken == [[0], [1], [2], [3], [4], [5], []])
+    #expect(isEmpty)
+    #expect(next == nil)
+  }
+}
+
 @Suite("grpc-timeout") struct TimeoutHeaderTests {
   private func parse(_ text: String) -> Duration? {
     Array(text.utf8).withUnsafeBufferPointer(TimeoutHeader.parse)

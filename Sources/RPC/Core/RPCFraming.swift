@@ -51,7 +51,8 @@ struct MessageDeframer {
   }
 
   private let maxMessageBytes: Int
-  private var prefix: (UInt8, UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0, 0)
+  /// The bytes of the prefix so far, as one number.
+  private var prefix: UInt64 = 0
   private var prefixCount = 0
   private var message: [UInt8] = []
   private var missing = 0
@@ -74,30 +75,47 @@ struct MessageDeframer {
         try readPrefix(&rest)
         guard prefixCount == 5 else { return }
       }
-      let count = min(missing, rest.count)
-      message.append(contentsOf: rest[..<count])
-      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-      missing -= count
-      guard missing == 0 else { return }
-      prefixCount = 0
-      let complete = ReceivedMessage(bytes: message, isCompressed: prefix.0 == 1)
-      message = []
-      emit(complete)
+      let part = UnsafeRawBufferPointer(rebasing: rest.prefix(missing))
+      rest = UnsafeRawBufferPointer(rebasing: rest[part.count...])
+      guard part.count == missing else { return append(part) }
+      let whole = finish(with: part)
+      emit(ReceivedMessage(bytes: whole, isCompressed: isCompressed))
     }
   }
 
+  /// Keeps a part of a message of which more is to come.
+  private mutating func append(_ part: UnsafeRawBufferPointer) {
+    guard !part.isEmpty else { return }
+    message.reserveCapacity(message.count + missing)
+    message.append(contentsOf: part)
+    missing -= part.count
+  }
+
+  /// The message that ends with `part`, which most often is all of it.
+  private mutating func finish(with part: UnsafeRawBufferPointer) -> [UInt8] {
+    missing = 0
+    prefixCount = 0
+    guard !message.isEmpty else { return Array(part) }
+    var whole: [UInt8] = []
+    swap(&whole, &message)
+    whole.append(contentsOf: part)
+    return whole
+  }
+
   private mutating func readPrefix(_ rest: inout UnsafeRawBufferPointer) throws(Failure) {
-    let count = min(5 - prefixCount, rest.count)
-    withUnsafeMutableBytes(of: &prefix) { target in
-      for index in 0..<count { target[prefixCount + index] = rest[index] }
+    var count = 0
+    while prefixCount < 5, count < rest.count {
+      prefix = prefix << 8 | UInt64(rest[count])
+      prefixCount += 1
+      count += 1
     }
-    prefixCount += count
     rest = UnsafeRawBufferPointer(rebasing: rest[count...])
     guard prefixCount == 5 else { return }
-    guard prefix.0 <= 1 else { throw .badFlag(prefix.0) }
-    missing =
-      Int(prefix.1) << 24 | Int(prefix.2) << 16 | Int(prefix.3) << 8 | Int(prefix.4)
+    guard flag <= 1 else { throw .badFlag(flag) }
+    missing = Int(UInt32(truncatingIfNeeded: prefix))
     guard missing <= maxMessageBytes else { throw .tooLarge(missing) }
-    message.reserveCapacity(missing)
   }
+
+  private var flag: UInt8 { UInt8(truncatingIfNeeded: prefix >> 32) }
+  private var isCompressed: Bool { flag == 1 }
 }

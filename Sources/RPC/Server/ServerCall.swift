@@ -19,7 +19,7 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
   var isHeadOversized = false
   /// Its connection holds too many bytes that the peer does not take.
   var isParked = false
-  var messages: [ReceivedMessage] = []
+  var messages = MessageQueue()
   /// How the client says that it compresses.
   var requestCompression: Compression?
   /// What the head of our answer said.
@@ -43,6 +43,8 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
   private var reader: Waiter?
   private var writer: Waiter?
   fileprivate var isTouched = false
+  /// The call touched after this one.
+  fileprivate var nextTouched: ServerCall?
 
   init(stream: HTTP2Stream, touched: TouchedCalls, limits: RPCLimits) {
     self.stream = stream
@@ -150,30 +152,51 @@ private final class Waiter {
   init(_ continuation: CheckedContinuation<Void, Never>) { self.continuation = continuation }
 }
 
-/// Calls of one connection that something happened to since the connection last looked.
+/// Messages that wait for their handler: of most calls one, which needs no list.
+struct MessageQueue {
+  private var first: ReceivedMessage?
+  private var later: [ReceivedMessage] = []
+
+  var isEmpty: Bool { first == nil }
+  var count: Int { first == nil ? 0 : 1 + later.count }
+
+  mutating func append(_ message: ReceivedMessage) {
+    if first == nil { first = message } else { later.append(message) }
+  }
+
+  mutating func popFirst() -> ReceivedMessage? {
+    let message = first.take()
+    if !later.isEmpty { first = later.removeFirst() }
+    return message
+  }
+}
+
+/// Calls of one connection that something happened to since the connection last looked, in order.
+///
+/// Each call knows the next, so that the list needs no memory of its own.
 final class TouchedCalls {
-  private var calls: [ServerCall] = []
-  /// The list before, whose memory is used again.
-  private var spare: [ServerCall] = []
+  private var first: ServerCall?
+  /// Unretained: the list holds it.
+  private var last: Unmanaged<ServerCall>?
 
   func add(_ call: ServerCall) {
     guard !call.isTouched else { return }
     call.isTouched = true
-    calls.append(call)
+    if let last {
+      last._withUnsafeGuaranteedRef { $0.nextTouched = call }
+    } else {
+      first = call
+    }
+    last = .passUnretained(call)
   }
 
-  var isEmpty: Bool { calls.isEmpty }
+  var isEmpty: Bool { first == nil }
 
-  /// Hands out the calls so far, one by one; those touched meanwhile are for the next time.
-  func drain(_ body: (ServerCall) -> Void) {
-    var taken: [ServerCall] = []
-    swap(&taken, &calls)
-    swap(&calls, &spare)
-    for call in taken {
-      call.isTouched = false
-      body(call)
-    }
-    taken.removeAll(keepingCapacity: true)
-    swap(&taken, &spare)
+  func popFirst() -> ServerCall? {
+    guard let call = first.take() else { return nil }
+    first = call.nextTouched.take()
+    if first == nil { last = nil }
+    call.isTouched = false
+    return call
   }
 }

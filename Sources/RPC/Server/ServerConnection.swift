@@ -121,9 +121,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
   // MARK: Calls
 
   private func advanceCalls() {
-    while !touched.isEmpty {
-      touched.drain { advance($0) }
-    }
+    while let call = touched.popFirst() { advance(call) }
   }
 
   private func advance(_ call: ServerCall) {
@@ -210,7 +208,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
   ) async throws -> [UInt8]? {
     switch body {
     case .unary(let body):
-      guard let received = call.messages.popLast() else { return nil }
+      guard let received = call.messages.popFirst() else { return nil }
       return try await body(try plain(received, of: call), context)
     case .stream(let body):
       let requests = RawRequestStream(connection: self, call: call)
@@ -274,8 +272,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
   nonisolated(nonsending) func nextMessage(of call: ServerCall) async throws -> [UInt8]? {
     loop.preconditionCurrent()
     while true {
-      if !call.messages.isEmpty {
-        let received = call.messages.removeFirst()
+      if let received = call.messages.popFirst() {
         giveBackWindow(call)
         do throws(ServiceError) {
           return try plain(received, of: call)
@@ -309,7 +306,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
     try checkRunning(call)
     guard let session else { throw ServiceError.runtime(.cancelled, "the client has gone") }
     if compress == true, !call.didSendHeaders { call.context?.compressReply() }
-    startResponse(call)
+    startResponse(call, in: session)
     Compression.seal(&frame, with: compress == false ? nil : call.responseCompression)
     let hasRoom = session.send(call.stream, frame)
     transport?.setNeedsFlush()
@@ -330,27 +327,22 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
 
   // MARK: Answers
 
-  private func startResponse(_ call: ServerCall) {
+  private func startResponse(_ call: ServerCall, in session: HTTP2Session) {
     guard !call.didSendHeaders else { return }
     call.didSendHeaders = true
-    let head = call.context?.replyHead
-    call.responseCompression = head?.compression
-    guard head?.headers != nil || head?.compression != nil else {
-      session?.submitResponse(call.stream, ResponseHead.plain)
-      return
+    guard let head = call.context?.replyHead else {
+      return session.submitResponse(call.stream, ResponseHead.plain)
     }
-    session?.submitResponse(
-      call.stream,
-      ResponseHead.block(adding: head?.headers, compression: head?.compression),
-      endStream: false
-    )
+    call.responseCompression = head.compression
+    let block = ResponseHead.block(adding: head.headers, compression: head.compression)
+    session.submitResponse(call.stream, block, endStream: false)
   }
 
   /// Sends the reply of a unary call, or the end of a stream.
   func complete(_ call: ServerCall, _ reply: inout [UInt8]?) {
     handlerEnded(call)
     guard call.state == .running, let session, call.closeCode == nil else { return end(call, nil) }
-    startResponse(call)
+    startResponse(call, in: session)
     // Taken, not copied: the frame is sealed where it is.
     if var frame = reply.take() {
       Compression.seal(&frame, with: call.responseCompression)
@@ -361,7 +353,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
     } else {
       session.finish(call.stream, trailers: ResponseHead.ok)
     }
-    stopReceiving(call)
+    stopReceiving(call, in: session)
     end(call, nil)
   }
 
@@ -377,12 +369,13 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
     call.task = nil
   }
 
+  @inline(never)
   func fail(_ call: ServerCall, _ error: ServiceError) {
     guard call.state != .finished else { return }
     call.failure = error
     if call.closeCode == nil, let session {
       var trailers = call.didSendHeaders ? HeaderBlock() : ResponseHead.trailersOnly
-      if !call.didSendHeaders, let headers = call.context?.replyHead.headers {
+      if !call.didSendHeaders, let headers = call.context?.replyHead?.headers {
         trailers.append(contentsOf: headers)
       }
       StatusDetails.append(error, to: &trailers)
@@ -392,13 +385,14 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
       } else {
         session.submitResponse(call.stream, trailers, endStream: true)
       }
-      stopReceiving(call)
+      stopReceiving(call, in: session)
     }
     end(call, error)
     call.task?.cancel()
   }
 
   /// Answers a call that never became one.
+  @inline(never)
   private func refuse(_ call: ServerCall, _ refusal: CallRefusal) {
     switch refusal {
     case .status(let error): fail(call, error)
@@ -428,10 +422,10 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
   }
 
   /// After an early answer the rest of the request is of no use (RFC 9113 §8.1).
-  private func stopReceiving(_ call: ServerCall) {
+  private func stopReceiving(_ call: ServerCall, in session: HTTP2Session) {
     call.stream.resetsAfterEnd = !call.isEnded
     if call.unconsumed > 0 {
-      session?.consume(call.stream, call.unconsumed)
+      session.consume(call.stream, call.unconsumed)
       call.unconsumed = 0
     }
     transport?.setNeedsFlush()
@@ -449,7 +443,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
     guard call.state != .finished else { return }
     call.state = .finished
     call.deadlineTimer?.cancel()
-    call.messages = []
+    call.messages = MessageQueue()
     call.wakeAll()
     if let context = call.context, !server.interceptors.isEmpty {
       let duration = call.started.duration(to: .now)

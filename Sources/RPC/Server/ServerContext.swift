@@ -85,9 +85,12 @@ package final class ServerContext: Sendable {
     }
   }
 
-  /// What the handler has said about the head of its reply.
-  var replyHead: (headers: HeaderBlock?, compression: Compression?) {
-    reply.withLock { ($0.headers, $0.compression) }
+  /// What the handler has said about the head of its reply; nil when that was nothing.
+  var replyHead: (headers: HeaderBlock?, compression: Compression?)? {
+    reply.withLock { reply in
+      guard reply.headers != nil || reply.compression != nil else { return nil }
+      return (reply.headers, reply.compression)
+    }
   }
 
   /// Adds a field to the trailers, which end the reply whatever its status; no effect after the end.
