@@ -13,9 +13,6 @@
 _Static_assert(CSOCKETS_AGAIN == -EAGAIN, "EAGAIN");
 _Static_assert(CSOCKETS_IN_PROGRESS == -EINPROGRESS, "EINPROGRESS");
 
-/// Milliseconds after which unacknowledged bytes end a TCP connection.
-enum { user_timeout_ms = 30000 };
-
 static socklen_t to_native(const csockets_address *address, struct sockaddr_storage *out) {
   memset(out, 0, sizeof *out);
   if (address->length == 4) {
@@ -60,13 +57,6 @@ static int make_socket(const csockets_address *address) {
   return descriptor < 0 ? -errno : descriptor;
 }
 
-static void tune(int descriptor, const csockets_address *address) {
-  if (address->length == 0) return;
-  int on = 1, timeout = user_timeout_ms;
-  setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
-}
-
 static int fail(int descriptor) {
   int code = -errno;
   close(descriptor);
@@ -93,7 +83,6 @@ int csockets_listen(const csockets_address *address, int reuse_port, int backlog
 int csockets_connect(const csockets_address *address) {
   int descriptor = make_socket(address);
   if (descriptor < 0) return descriptor;
-  tune(descriptor, address);
   struct sockaddr_storage native;
   socklen_t size = to_native(address, &native);
   if (connect(descriptor, (const struct sockaddr *)&native, size) < 0 && errno != EINPROGRESS)
@@ -109,8 +98,14 @@ int csockets_accept(int listener, csockets_address *peer) {
       accept4(listener, (struct sockaddr *)&native, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (descriptor < 0) return -errno;
   from_native(&native, peer);
-  tune(descriptor, peer);
   return descriptor;
+}
+
+void csockets_tune(int descriptor, int user_timeout_ms, int unsent_bytes) {
+  int on = 1;
+  setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms);
+  setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes, sizeof unsent_bytes);
 }
 
 int csockets_bound_port(int descriptor) {

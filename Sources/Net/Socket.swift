@@ -29,6 +29,12 @@ struct Socket: ~Copyable {
     guard result >= 0 else { throw .system("connect to \(address)", Int(result)) }
     return Socket(takingOwnership: result)
   }
+
+  /// Tells the kernel how to treat a TCP connection.
+  func tune(_ limits: TransportLimits) {
+    let timeout = max(limits.acknowledgementTimeout, limits.writeStallTimeout).wholeMilliseconds
+    csockets_tune(descriptor, Int32(clamping: timeout), Int32(clamping: limits.unsentBytes))
+  }
 }
 
 extension csockets_address {

@@ -24,6 +24,12 @@ package struct TransportLimits: Sendable {
   package var handshakeTimeout: Duration = .seconds(5)
   /// How long a peer may take none of our bytes while some wait.
   package var writeStallTimeout: Duration = .seconds(30)
+  /// How long a peer's kernel may acknowledge none of our bytes (TCP_USER_TIMEOUT).
+  ///
+  /// Never less than ``writeStallTimeout``, whose end says what has happened.
+  package var acknowledgementTimeout: Duration = .seconds(30)
+  /// Bytes that our kernel holds of a connection before it may send them (TCP_NOTSENT_LOWAT).
+  package var unsentBytes = 128 * 1_024
   /// After our last byte: how long a peer may take to close its side.
   package var lingerTimeout: Duration = .seconds(2)
   /// Bytes dropped in that time, before the connection is cut.
@@ -94,6 +100,7 @@ package final class Transport: TurnFlushable, @unchecked Sendable {
     peerAddress = peer
     isSecure = context != nil
     let descriptor = socket.descriptor
+    if !peer.isUnix { socket.tune(limits) }
     self.socket = consume socket
     state = isConnecting ? .connecting : .handshaking
     if let context {

@@ -65,6 +65,91 @@ import Testing
   }
 }
 
+/// What the kernel says of the sockets of this process that belong to one listener.
+private struct SocketOptions: Equatable {
+  var noDelay: Int32
+  var userTimeout: Int32
+  var unsentBytes: Int32
+
+  /// Of connections that were accepted on `port`, or of those that lead to it.
+  static func of(connectionsAt port: UInt16, isAccepted: Bool) -> [SocketOptions] {
+    (0..<Int32(getdtablesize())).compactMap { descriptor in
+      guard let ports = ports(descriptor), ports.peer != 0,
+        (isAccepted ? ports.own : ports.peer) == port
+      else { return nil }
+      return SocketOptions(
+        noDelay: option(TCP_NODELAY, of: descriptor),
+        userTimeout: option(TCP_USER_TIMEOUT, of: descriptor),
+        unsentBytes: option(TCP_NOTSENT_LOWAT, of: descriptor)
+      )
+    }
+  }
+
+  private static func option(_ name: Int32, of descriptor: Int32) -> Int32 {
+    var value: Int32 = -1
+    var size = socklen_t(MemoryLayout<Int32>.size)
+    getsockopt(descriptor, Int32(IPPROTO_TCP), name, &value, &size)
+    return value
+  }
+
+  /// The ports of both ends of an IPv4 connection; nil for every other descriptor.
+  private static func ports(_ descriptor: Int32) -> (own: UInt16, peer: UInt16)? {
+    guard let own = port(descriptor, getsockname), let peer = port(descriptor, getpeername) else {
+      return nil
+    }
+    return (own, peer)
+  }
+
+  private static func port(
+    _ descriptor: Int32,
+    _ name: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+  ) -> UInt16? {
+    var address = sockaddr_in()
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let code = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { name(descriptor, $0, &size) }
+    }
+    guard code == 0, address.sin_family == sa_family_t(AF_INET) else { return nil }
+    return UInt16(bigEndian: address.sin_port)
+  }
+}
+
+@Suite("Socket options") struct SocketOptionTests {
+  private static let defaults = SocketOptions(
+    noDelay: 1,
+    userTimeout: 30_000,
+    unsentBytes: 128 * 1_024
+  )
+
+  @Test("Accepted connections and those of clients have what the documentation names")
+  func documented() async throws {
+    try await NetFixture.run { fixture in
+      let client = try await fixture.connect()
+      let server = try await fixture.next()
+      for await event in server.events where event == .opened { break }
+      for await event in client.events where event == .opened { break }
+      let accepted = SocketOptions.of(connectionsAt: fixture.port, isAccepted: true)
+      let connected = SocketOptions.of(connectionsAt: fixture.port, isAccepted: false)
+      #expect(accepted == [Self.defaults])
+      #expect(connected == [Self.defaults])
+    }
+  }
+
+  @Test("The kernel waits for a peer at least as long as the stall time that was set")
+  func followsStallTime() async throws {
+    var limits = TransportLimits()
+    limits.writeStallTimeout = .seconds(300)
+    limits.unsentBytes = 50_000
+    try await NetFixture.run(transportLimits: limits) { fixture in
+      _ = try await fixture.connect()
+      let server = try await fixture.next()
+      for await event in server.events where event == .opened { break }
+      let accepted = SocketOptions.of(connectionsAt: fixture.port, isAccepted: true)
+      #expect(accepted == [SocketOptions(noDelay: 1, userTimeout: 300_000, unsentBytes: 50_000)])
+    }
+  }
+}
+
 @Suite("Transport") struct TransportTests {
   /// More than both kernel buffers hold.
   private static let plenty = [UInt8](repeating: 1, count: 1 << 20)

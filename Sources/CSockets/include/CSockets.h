@@ -23,6 +23,10 @@ int csockets_listen(const csockets_address *address, int reuse_port, int backlog
 int csockets_connect(const csockets_address *address);
 /// The next waiting connection, non-blocking, and who it is from.
 int csockets_accept(int listener, csockets_address *peer);
+/// Sets what a TCP connection of ours is to have: small writes leave at once (TCP_NODELAY), bytes that the
+/// peer does not acknowledge end it after a while (TCP_USER_TIMEOUT), and the kernel takes only so many
+/// bytes that it may not send yet (TCP_NOTSENT_LOWAT). A connection without them still works.
+void csockets_tune(int descriptor, int user_timeout_ms, int unsent_bytes);
 /// The port that the kernel chose.
 int csockets_bound_port(int descriptor);
 /// The pending error of a socket as -errno, 0 for none.
