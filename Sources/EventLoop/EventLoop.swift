@@ -133,10 +133,6 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   /// Monotonic time, read from the kernel at each call.
   package var now: ContinuousClock.Instant { ContinuousClock.now }
 
-  /// The same in nanoseconds, for those who keep many deadlines: a type that stores an `Instant`, whose
-  /// layout is known at run time alone, is copied through calls of the runtime.
-  package var nanoseconds: Int64 { Int64(uv_hrtime()) }
-
   /// Starts the loop on a thread of its own.
   package func start() {
     thread.withLock { thread in

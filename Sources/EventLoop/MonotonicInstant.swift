@@ -14,20 +14,19 @@ package struct MonotonicInstant: InstantProtocol {
 
   /// The end of time, 292 years after the machine's start, for what lies beyond it.
   package func advanced(by duration: Duration) -> MonotonicInstant {
-    let (seconds, attoseconds) = duration.components
-    let (whole, isTooLong) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    let (sum, isTooFar) = nanoseconds.addingReportingOverflow(whole)
-    guard !isTooLong, !isTooFar else {
-      return MonotonicInstant(nanoseconds: seconds < 0 ? .min : .max)
-    }
-    let (moment, isOver) = sum.addingReportingOverflow(attoseconds / 1_000_000_000)
-    return MonotonicInstant(nanoseconds: isOver ? (seconds < 0 ? .min : .max) : moment)
+    advanced(byNanoseconds: duration.clampedNanoseconds)
+  }
+
+  /// The same for those who add one length again and again.
+  package func advanced(byNanoseconds length: Int64) -> MonotonicInstant {
+    let (moment, isOver) = nanoseconds.addingReportingOverflow(length)
+    return MonotonicInstant(nanoseconds: isOver ? (length < 0 ? .min : .max) : moment)
   }
 
   package func duration(to other: MonotonicInstant) -> Duration {
     let (difference, isOver) = other.nanoseconds.subtractingReportingOverflow(nanoseconds)
-    guard isOver else { return .nanoseconds(difference) }
-    return .nanoseconds(other.nanoseconds < nanoseconds ? Int64.min : .max)
+    let clamped = isOver ? (other.nanoseconds < nanoseconds ? .min : .max) : difference
+    return Duration(attoseconds: Int128(clamped) * Duration.attosecondsPerNanosecond)
   }
 
   package static func < (left: MonotonicInstant, right: MonotonicInstant) -> Bool {
@@ -44,5 +43,17 @@ package struct MonotonicInstant: InstantProtocol {
 
   package static func - (left: MonotonicInstant, right: MonotonicInstant) -> Duration {
     right.duration(to: left)
+  }
+}
+
+extension Duration {
+  /// For `Duration(attoseconds:)`, which costs a multiplication where `.seconds` and its kin cost a
+  /// hundred instructions.
+  package static var attosecondsPerNanosecond: Int128 { 1_000_000_000 }
+
+  /// Whole nanoseconds, at most 292 years in either direction.
+  package var clampedNanoseconds: Int64 {
+    let nanoseconds = attoseconds / Self.attosecondsPerNanosecond
+    return Int64(clamping: nanoseconds)
   }
 }

@@ -22,13 +22,11 @@ struct DataFrameCounter {
   @inline(__always)
   mutating func take(_ bytes: UnsafeRawBufferPointer, onData: (Int32) -> Void) {
     var index = 0
-    while index < bytes.count {
-      if skip > 0 {
-        let step = min(skip, bytes.count - index)
-        skip -= step
-        index += step
-        continue
-      }
+    while true {
+      let step = min(skip, bytes.count - index)
+      skip -= step
+      index += step
+      guard index < bytes.count else { return }
       // Three bytes of length and one of type; then one of flags, which is pushed out, and the stream.
       if headCount == 0, bytes.count - index >= Self.headBytes {
         head = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self))

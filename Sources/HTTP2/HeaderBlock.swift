@@ -176,17 +176,19 @@ extension UnsafeBufferPointer<UInt8> {
   // a few instructions and no call.
   @inlinable @inline(__always)
   package func equals(_ text: StaticString) -> Bool {
-    guard count == text.utf8CodeUnitCount else { return false }
+    // The literal's length, not ours, though both are the same: it is known when this is compiled.
+    let length = text.utf8CodeUnitCount
+    guard count == length else { return false }
     let mine = UnsafeRawBufferPointer(self)
-    let theirs = UnsafeRawBufferPointer(start: text.utf8Start, count: count)
+    let theirs = UnsafeRawBufferPointer(start: text.utf8Start, count: length)
     var index = 0
-    while index + 8 <= count {
+    while index + 8 <= length {
       let word = mine.loadUnaligned(fromByteOffset: index, as: UInt64.self)
       let other = theirs.loadUnaligned(fromByteOffset: index, as: UInt64.self)
       guard word == other else { return false }
       index += 8
     }
-    while index < count {
+    while index < length {
       guard mine[index] == theirs[index] else { return false }
       index += 1
     }

@@ -40,8 +40,8 @@ package final class RedisClient: Sendable {
     }
     let chosen = limits
     self.limits = chosen
-    self.commandTimeout = chosen.commandTimeout.wholeNanoseconds
-    scriptTimeout = chosen.scriptTimeout.wholeNanoseconds
+    self.commandTimeout = chosen.commandTimeout.clampedNanoseconds
+    scriptTimeout = chosen.scriptTimeout.clampedNanoseconds
     links = group.loops.map {
       RedisLink(loop: $0, endpoint: endpoint, limits: chosen, logger: logger)
     }
@@ -135,7 +135,7 @@ package final class RedisClient: Sendable {
   nonisolated(nonsending) private func load(
     _ script: RedisScript,
     on link: RedisLink,
-    until deadline: Int64
+    until deadline: MonotonicInstant
   ) async throws(RedisError) -> [UInt8] {
     let command = RedisCommand.named("SCRIPT", ["LOAD", script.source])
     let answer = try await link.answer(to: command, until: deadline).get()

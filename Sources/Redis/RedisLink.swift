@@ -23,8 +23,7 @@ final class RedisLink: @unchecked Sendable {
   private struct Pending {
     /// nil once the caller has given up; the answer is then dropped.
     var completion: Completion?
-    /// On the clock of `EventLoop.nanoseconds`.
-    var deadline: Int64
+    var deadline: MonotonicInstant
     var isHandshake = false
   }
 
@@ -32,7 +31,6 @@ final class RedisLink: @unchecked Sendable {
 
   private let endpoint: RedisEndpoint
   private let limits: RedisLimits
-  private let stallTimeout: Int64
   private let logger: Logger
   private var state: State = .waiting
   private var context: RedisContext?
@@ -45,13 +43,12 @@ final class RedisLink: @unchecked Sendable {
   private var isFirstAttempt = true
   private var lastError: RedisError?
   private var sweepTimer: LoopTimer?
-  private var sweepAt: Int64?
+  private var sweepAt: MonotonicInstant?
 
   init(loop: EventLoop, endpoint: RedisEndpoint, limits: RedisLimits, logger: Logger) {
     self.loop = loop
     self.endpoint = endpoint
     self.limits = limits
-    stallTimeout = limits.stallTimeout.wholeNanoseconds
     self.logger = logger
     backoff = Backoff(first: .milliseconds(20), longest: limits.longestBackoff)
   }
@@ -63,8 +60,8 @@ final class RedisLink: @unchecked Sendable {
   // MARK: Commands
 
   /// When a call that begins now must have ended.
-  func deadline(after timeout: Duration?, else usual: Int64) -> Int64 {
-    loop.nanoseconds + (timeout.map(\.wholeNanoseconds) ?? usual)
+  func deadline(after timeout: Duration?, else usual: Int64) -> MonotonicInstant {
+    .now.advanced(byNanoseconds: timeout?.clampedNanoseconds ?? usual)
   }
 
   /// Sends a command and waits for its answer, until `deadline` at most.
@@ -72,7 +69,7 @@ final class RedisLink: @unchecked Sendable {
   /// The wait ignores cancellation of the task: it is short and bounded.
   nonisolated(nonsending) func answer(
     to command: RedisCommand,
-    until deadline: Int64
+    until deadline: MonotonicInstant
   ) async -> Answer {
     await withUnsafeContinuation { (completion: Completion) in
       let entry = Pending(completion: completion, deadline: deadline)
@@ -153,7 +150,7 @@ final class RedisLink: @unchecked Sendable {
   /// Logs in, selects the database and asks for a sign of life.
   private func handshake() {
     for command in endpoint.handshake {
-      send(command, Pending(completion: nil, deadline: loop.nanoseconds, isHandshake: true))
+      send(command, Pending(completion: nil, deadline: .now, isHandshake: true))
     }
   }
 
@@ -234,20 +231,19 @@ final class RedisLink: @unchecked Sendable {
 
   // MARK: Deadlines
 
-  private func scheduleSweep(at instant: Int64) {
+  private func scheduleSweep(at instant: MonotonicInstant) {
     if let sweepAt, sweepAt <= instant { return }
     sweepTimer?.cancel()
     sweepAt = instant
-    let delay = Duration.nanoseconds(instant - loop.nanoseconds)
-    sweepTimer = loop.schedule(after: delay) { self.sweep() }
+    sweepTimer = loop.schedule(after: instant - .now) { self.sweep() }
   }
 
   /// Answers those whose time is over, and drops a connection that has stopped answering.
   private func sweep() {
     sweepAt = nil
     guard state != .closed else { return }
-    let now = loop.nanoseconds
-    var next: Int64?
+    let now = MonotonicInstant.now
+    var next: MonotonicInstant?
     for offset in 0..<pending.count {
       guard var entry = pending[offset], entry.completion != nil else { continue }
       if entry.deadline > now {
@@ -260,7 +256,7 @@ final class RedisLink: @unchecked Sendable {
     }
     sweepEarly(now, &next)
     if let oldest = pending.first, !oldest.isHandshake {
-      let last = oldest.deadline + stallTimeout
+      let last = oldest.deadline + limits.stallTimeout
       if last <= now { return lose("the server does not answer", contextNumber) }
       next = min(next ?? last, last)
     }
@@ -268,8 +264,8 @@ final class RedisLink: @unchecked Sendable {
   }
 
   private func sweepEarly(
-    _ now: Int64,
-    _ next: inout Int64?
+    _ now: MonotonicInstant,
+    _ next: inout MonotonicInstant?
   ) {
     let waiting = early
     early = []
@@ -306,13 +302,5 @@ extension RedisEndpoint {
     if database != 0 { commands.append(.named("SELECT", [database])) }
     commands.append(.named("PING", []))
     return commands
-  }
-}
-
-extension Duration {
-  /// Whole nanoseconds, at most those of a century: nobody waits longer.
-  var wholeNanoseconds: Int64 {
-    let (seconds, attoseconds) = components
-    return min(seconds, 3_155_760_000) * 1_000_000_000 + attoseconds / 1_000_000_000
   }
 }

@@ -173,3 +173,37 @@ private actor Pinned {
     #expect(duration.wholeMilliseconds == expected)
   }
 }
+
+@Suite("Moments of the loops' clock") struct MonotonicInstantTests {
+  @Test(
+    "A moment is as far away as was added, to the nanosecond",
+    arguments: [
+      Duration.zero, .nanoseconds(1), .nanoseconds(-1), .milliseconds(-2_500),
+      .seconds(86_400 * 365),
+    ]
+  )
+  func distance(_ length: Duration) {
+    let start = MonotonicInstant.now
+    #expect(start.duration(to: start + length) == length)
+    #expect((start + length) - start == length)
+    #expect((start + length < start) == (length < .zero))
+  }
+
+  @Test("What lies beyond 292 years is the end of time, and never wraps")
+  func ends() {
+    let start = MonotonicInstant.now
+    let end = start + .seconds(Int64.max)
+    #expect(end + .seconds(1) == end)
+    #expect(start < end)
+    let beginning = start - .seconds(Int64.max)
+    #expect(beginning < start)
+    #expect(beginning.duration(to: end) == .nanoseconds(Int64.max))
+    #expect(end.duration(to: beginning) == .nanoseconds(Int64.min))
+    #expect(Duration.seconds(Int64.max).clampedNanoseconds == .max)
+    #expect(Duration.seconds(Int64.min).clampedNanoseconds == .min)
+    #expect(
+      (Duration.nanoseconds(1) - Duration(secondsComponent: 0, attosecondsComponent: 1))
+        .clampedNanoseconds == 0
+    )
+  }
+}

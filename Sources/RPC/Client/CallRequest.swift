@@ -51,8 +51,7 @@ struct CallRequest: Sendable {
 extension RPCLimits {
   /// The time a call gets whose caller named none.
   func timeout(of method: MethodDescriptor) -> Duration {
-    method.defaultTimeoutMilliseconds > 0
-      ? .milliseconds(method.defaultTimeoutMilliseconds) : defaultTimeout
+    method.defaultTimeout ?? defaultTimeout
   }
 
   /// Refuses a message that is too large to be sent.

@@ -28,6 +28,8 @@ package final class MethodDescriptor: Sendable {
   package let retry: RetryClass
   /// Deadline when the caller names none; 0: the runtime's default.
   package let defaultTimeoutMilliseconds: Int
+  /// The same; nil: the runtime's default.
+  let defaultTimeout: Duration?
   /// Full names of the messages.
   package let requestType: String
   package let responseType: String
@@ -52,6 +54,8 @@ package final class MethodDescriptor: Sendable {
     self.noSideEffects = noSideEffects
     self.retry = retry
     self.defaultTimeoutMilliseconds = defaultTimeoutMilliseconds
+    defaultTimeout =
+      defaultTimeoutMilliseconds > 0 ? .milliseconds(defaultTimeoutMilliseconds) : nil
     self.requestType = requestType
     self.responseType = responseType
     path = "/\(service)/\(method)"

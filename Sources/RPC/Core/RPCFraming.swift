@@ -51,8 +51,9 @@ struct MessageDeframer {
   }
 
   private let maxMessageBytes: Int
-  /// The bytes of the prefix so far, as one number.
-  private var prefix: UInt64 = 0
+  /// What the prefix says as far as it has come.
+  private var flag: UInt8 = 0
+  private var length: UInt32 = 0
   private var prefixCount = 0
   private var message: [UInt8] = []
   private var missing = 0
@@ -79,7 +80,7 @@ struct MessageDeframer {
       rest = UnsafeRawBufferPointer(rebasing: rest[part.count...])
       guard part.count == missing else { return append(part) }
       let whole = finish(with: part)
-      emit(ReceivedMessage(bytes: whole, isCompressed: isCompressed))
+      emit(ReceivedMessage(bytes: whole, isCompressed: flag == 1))
     }
   }
 
@@ -103,19 +104,25 @@ struct MessageDeframer {
   }
 
   private mutating func readPrefix(_ rest: inout UnsafeRawBufferPointer) throws(Failure) {
-    var count = 0
-    while prefixCount < 5, count < rest.count {
-      prefix = prefix << 8 | UInt64(rest[count])
-      prefixCount += 1
-      count += 1
+    if prefixCount == 0, rest.count >= 5 {
+      flag = rest[0]
+      length = UInt32(bigEndian: rest.loadUnaligned(fromByteOffset: 1, as: UInt32.self))
+      prefixCount = 5
+      rest = UnsafeRawBufferPointer(rebasing: rest[5...])
+    } else {
+      readPartOfPrefix(&rest)
+      guard prefixCount == 5 else { return }
     }
-    rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-    guard prefixCount == 5 else { return }
     guard flag <= 1 else { throw .badFlag(flag) }
-    missing = Int(UInt32(truncatingIfNeeded: prefix))
-    guard missing <= maxMessageBytes else { throw .tooLarge(missing) }
+    guard length <= maxMessageBytes else { throw .tooLarge(Int(length)) }
+    missing = Int(length)
   }
 
-  private var flag: UInt8 { UInt8(truncatingIfNeeded: prefix >> 32) }
-  private var isCompressed: Bool { flag == 1 }
+  private mutating func readPartOfPrefix(_ rest: inout UnsafeRawBufferPointer) {
+    while prefixCount < 5, let byte = rest.first {
+      if prefixCount == 0 { flag = byte } else { length = length << 8 | UInt32(byte) }
+      prefixCount += 1
+      rest = UnsafeRawBufferPointer(rebasing: rest[1...])
+    }
+  }
 }

@@ -3,19 +3,24 @@ enum TimeoutHeader {
   /// Reads the header; nil when it is not of the form.
   static func parse(_ text: UnsafeBufferPointer<UInt8>) -> Duration? {
     guard (2...9).contains(text.count), let unit = text.last else { return nil }
-    var value: Int64 = 0
+    var value: Int128 = 0
     for byte in text.dropLast() {
       guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
-      value = value * 10 + Int64(byte - UInt8(ascii: "0"))
+      value = value * 10 + Int128(byte - UInt8(ascii: "0"))
     }
+    guard let nanoseconds = nanoseconds(of: unit) else { return nil }
+    return Duration(attoseconds: value * nanoseconds * Duration.attosecondsPerNanosecond)
+  }
+
+  private static func nanoseconds(of unit: UInt8) -> Int128? {
     switch unit {
-    case UInt8(ascii: "H"): return .seconds(value * 3_600)
-    case UInt8(ascii: "M"): return .seconds(value * 60)
-    case UInt8(ascii: "S"): return .seconds(value)
-    case UInt8(ascii: "m"): return .milliseconds(value)
-    case UInt8(ascii: "u"): return .microseconds(value)
-    case UInt8(ascii: "n"): return .nanoseconds(value)
-    default: return nil
+    case UInt8(ascii: "H"): 3_600_000_000_000
+    case UInt8(ascii: "M"): 60_000_000_000
+    case UInt8(ascii: "S"): 1_000_000_000
+    case UInt8(ascii: "m"): 1_000_000
+    case UInt8(ascii: "u"): 1_000
+    case UInt8(ascii: "n"): 1
+    default: nil
     }
   }
 

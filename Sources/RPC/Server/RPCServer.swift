@@ -110,10 +110,7 @@ final class ServerCore: Sendable {
 
   /// The time a call gets: the caller's, else the method's, else ours; bounded for unary calls.
   func timeout(of method: MethodDescriptor, asked: Duration?) -> Duration {
-    let fallback =
-      method.defaultTimeoutMilliseconds > 0
-      ? Duration.milliseconds(method.defaultTimeoutMilliseconds) : limits.defaultTimeout
-    let wanted = asked ?? fallback
+    let wanted = asked ?? limits.timeout(of: method)
     return method.kind == .unary ? min(wanted, limits.maxUnaryTimeout) : wanted
   }
 }

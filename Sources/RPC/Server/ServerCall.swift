@@ -69,9 +69,8 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
 
   /// Wakes the reader if there is news for it.
   func wakeReader() {
-    guard !messages.isEmpty || isEnded || state == .finished else { return }
-    reader?.continuation.resume()
-    reader = nil
+    guard reader != nil, !messages.isEmpty || isEnded || state == .finished else { return }
+    reader.take()?.resume()
   }
 
   /// Wakes whoever waits: the call has ended.
@@ -81,8 +80,7 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
   }
 
   private func wakeWriter() {
-    writer?.continuation.resume()
-    writer = nil
+    writer.take()?.resume()
   }
 
   /// What the client has failed to do in time: it owes us the rest of a message, and nobody of us
@@ -147,9 +145,11 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
 /// Apart from the call, since most calls have none: a continuation is not frozen, so that a class which
 /// stores one finds its fields through tables at run time.
 private final class Waiter {
-  let continuation: CheckedContinuation<Void, Never>
+  private let continuation: CheckedContinuation<Void, Never>
 
   init(_ continuation: CheckedContinuation<Void, Never>) { self.continuation = continuation }
+
+  func resume() { continuation.resume() }
 }
 
 /// Messages that wait for their handler: of most calls one, which needs no list.

@@ -102,7 +102,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
     }
     // Closing of streams is noticed while sending, too.
     if !touched.isEmpty { advanceCalls() }
-    unpark()
+    if !parked.isEmpty { unpark() }
     if let fault = session.fault { return end(because: fault) }
     if session.isFinished { transport.closeAfterFlush() }
   }
@@ -144,7 +144,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
 
   /// Goes on with the calls that waited, when the peer has read enough.
   private func unpark() {
-    guard !parked.isEmpty, !isCongested else { return }
+    guard !isCongested else { return }
     let calls = parked
     parked = []
     for call in calls {
@@ -445,7 +445,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
     call.deadlineTimer?.cancel()
     call.messages = MessageQueue()
     call.wakeAll()
-    if let context = call.context, !server.interceptors.isEmpty {
+    if !server.interceptors.isEmpty, let context = call.context {
       let duration = call.started.duration(to: .now)
       for interceptor in server.interceptors {
         interceptor.callDidEnd(context, error: error, duration: duration)

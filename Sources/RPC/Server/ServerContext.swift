@@ -22,6 +22,9 @@ package final class ServerContext: Sendable {
 
   private let hopMargin: Duration
   private let reply = Mutex(Reply())
+  /// Whether the handler has said anything about its reply; of most calls it has not, and nobody
+  /// takes the lock.
+  private let hasReply = Atomic(false)
 
   package init(
     method: MethodDescriptor,
@@ -78,7 +81,7 @@ package final class ServerContext: Sendable {
 
   /// Adds a field to the reply's headers; no effect once a first message was sent.
   package func setHeader(_ name: String, _ value: String) {
-    reply.withLock { reply in
+    changeReply { reply in
       var block = reply.headers ?? HeaderBlock()
       block.append(name, value)
       reply.headers = block
@@ -87,15 +90,13 @@ package final class ServerContext: Sendable {
 
   /// What the handler has said about the head of its reply; nil when that was nothing.
   var replyHead: (headers: HeaderBlock?, compression: Compression?)? {
-    reply.withLock { reply in
-      guard reply.headers != nil || reply.compression != nil else { return nil }
-      return (reply.headers, reply.compression)
-    }
+    guard hasReply.load(ordering: .acquiring) else { return nil }
+    return reply.withLock { ($0.headers, $0.compression) }
   }
 
   /// Adds a field to the trailers, which end the reply whatever its status; no effect after the end.
   package func setTrailer(_ name: String, _ value: String) {
-    reply.withLock { reply in
+    changeReply { reply in
       var block = reply.trailers ?? HeaderBlock()
       block.append(name, value)
       reply.trailers = block
@@ -103,7 +104,15 @@ package final class ServerContext: Sendable {
   }
 
   /// What the handler has said about the end of its reply.
-  var replyTrailers: HeaderBlock? { reply.withLock { $0.trailers } }
+  var replyTrailers: HeaderBlock? {
+    guard hasReply.load(ordering: .acquiring) else { return nil }
+    return reply.withLock { $0.trailers }
+  }
+
+  private func changeReply(_ change: (inout Reply) -> Void) {
+    reply.withLock { change(&$0) }
+    hasReply.store(true, ordering: .releasing)
+  }
 
   // MARK: Compression
 
@@ -113,7 +122,7 @@ package final class ServerContext: Sendable {
   /// messages out.
   package func compressReply(_ compression: Compression? = .gzip) {
     guard compression?.isAccepted(by: metadata["grpc-accept-encoding"]) != false else { return }
-    reply.withLock { $0.compression = compression }
+    changeReply { $0.compression = compression }
   }
 
   /// Whether the message that the handler took last came compressed: for tests and debugging.
