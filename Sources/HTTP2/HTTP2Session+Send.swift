@@ -141,8 +141,10 @@ extension HTTP2Session {
 
   /// First GOAWAY of a graceful end: the peer learns of it, streams on their way are still taken.
   ///
-  /// Server only.
+  /// A PING follows, whose answer says that the peer has read it: ``isShutdownAcknowledged``. Server
+  /// only.
   package func announceShutdown() {
+    shutdownPing = .afterGoAway
     // Refused besides: by a client.
     endOnFailure(of: "nghttp2_submit_shutdown_notice", nghttp2_submit_shutdown_notice(pointer))
   }

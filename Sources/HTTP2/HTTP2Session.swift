@@ -17,6 +17,13 @@ package final class HTTP2Session {
   /// PING frames of ours, and those of them that the peer has answered.
   package internal(set) var pingsSent = 0
   package private(set) var pongs = 0
+  /// The PING behind the first GOAWAY.
+  enum ShutdownPing: Equatable { case none, afterGoAway, sent(Int) }
+  var shutdownPing = ShutdownPing.none
+  /// Whether the peer has read the first GOAWAY of a graceful end.
+  package var isShutdownAcknowledged: Bool {
+    if case .sent(let number) = shutdownPing { pongs >= number } else { false }
+  }
   /// PING frames of the peer.
   package private(set) var pingsReceived = 0
   /// Whether HEADERS or DATA were sent; for its owner to clear.
@@ -418,6 +425,11 @@ package final class HTTP2Session {
 
   /// A GOAWAY with an error code that nobody of us has asked for is the library's verdict.
   func didSendGoAway(_ code: UInt32) {
+    // Not earlier: the library lets PING overtake GOAWAY.
+    if shutdownPing == .afterGoAway {
+      ping()
+      shutdownPing = .sent(pingsSent)
+    }
     guard code != HTTP2ErrorCode.noError.rawValue else { return }
     _ = note(.violation(HTTP2Violation(goAwayCode: code)))
   }

@@ -48,6 +48,8 @@ actor Acceptor {
   }
 
   func stop() {
+    // The kernel would reset them, with what their clients may have sent by now.
+    acceptWaiting()
     pause?.cancel()
     watcher?.close()
     watcher = nil

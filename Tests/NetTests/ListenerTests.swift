@@ -1,7 +1,9 @@
 import EventLoop
 import Foundation
-import Net
+import Synchronization
 import Testing
+
+@testable import Net
 
 @Suite("Listener") struct ListenerTests {
   private static func limits(all: Int = 10_000, address: Int = 10_000) -> ListenerLimits {
@@ -146,6 +148,71 @@ private struct SocketOptions: Equatable {
       for await event in server.events where event == .opened { break }
       let accepted = SocketOptions.of(connectionsAt: fixture.port, isAccepted: true)
       #expect(accepted == [SocketOptions(noDelay: 1, userTimeout: 300_000, unsentBytes: 50_000)])
+    }
+  }
+}
+
+@Suite("Acceptor") struct AcceptorTests {
+  @Test("A connection that waits in the kernel when a listener stops is still accepted")
+  func acceptsAtTheEnd() async throws {
+    let group = try EventLoopGroup(count: 1)
+    let loop = group.loops[0]
+    let address = try #require(
+      try await Endpoint.host("127.0.0.1", port: 0).resolve(on: loop).first
+    )
+    let socket = try Socket.listen(on: address, reusePort: false, backlog: 16)
+    let port = Self.port(of: socket.descriptor)
+    let accepted = Mutex(0)
+    let limits = ListenerLimits()
+    let acceptor = Acceptor(
+      loop: loop,
+      socket: socket,
+      loops: group.loops,
+      targets: group.loops.indices,
+      census: ConnectionCensus(limits: limits, loops: 1),
+      limits: limits
+    ) { descriptor, _, _ in
+      close(descriptor)
+      accepted.withLock { $0 += 1 }
+    }
+    await acceptor.start()
+    let isConnected = await withCheckedContinuation { done in
+      // In one turn of the loop: it cannot look at its sockets between the two.
+      loop.submit {
+        let isConnected = Self.connect(to: port)
+        acceptor.assumeIsolated { $0.stop() }
+        done.resume(returning: isConnected)
+      }
+    }
+    #expect(isConnected)
+    let count = accepted.withLock { $0 }
+    #expect(count == 1)
+    group.stop()
+  }
+
+  private static func port(of descriptor: Int32) -> UInt16 {
+    var address = sockaddr_in()
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    _ = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        getsockname(descriptor, $0, &size)
+      }
+    }
+    return UInt16(bigEndian: address.sin_port)
+  }
+
+  /// The handshake is the kernel's; nobody needs to accept.
+  private static func connect(to port: UInt16) -> Bool {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    return withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        Foundation.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+      }
     }
   }
 }

@@ -30,6 +30,8 @@ actor EdgeShard {
   private var streams: [ObjectIdentifier: EventStream] = [:]
   private var ticker: LoopTimer?
   private var isDraining = false
+  /// Requests that were on their way when the drain began have come.
+  private var isGraceOver = false
   private var emptyWaiter: CheckedContinuation<Void, Never>?
   private var wall: (seconds: Int64, date: String) = (0, "")
 
@@ -49,6 +51,7 @@ actor EdgeShard {
       shard.silent[ObjectIdentifier(transport)] = nil
       shard.http1[ObjectIdentifier(connection)] = connection
       if shard.isDraining { connection.drain() }
+      if shard.isGraceOver { connection.endWhenIdle() }
     }
   }
 
@@ -66,13 +69,16 @@ actor EdgeShard {
     assumeIsolated { shard in
       let end = MonotonicInstant.now + shard.limits.headTime
       shard.silent[ObjectIdentifier(transport)] = (transport, end)
-      if shard.isDraining { transport.close() }
+      if shard.isGraceOver { transport.close() }
     }
   }
 
   /// The connection is lost before it said anything.
   nonisolated func forget(_ transport: Transport) {
-    assumeIsolated { $0.silent[ObjectIdentifier(transport)] = nil }
+    assumeIsolated { shard in
+      shard.silent[ObjectIdentifier(transport)] = nil
+      shard.noteIfEmpty()
+    }
   }
 
   /// The connection is lost.
@@ -157,24 +163,39 @@ actor EdgeShard {
   // MARK: Drain
 
   /// Lets open requests end; returns when no connection is left or the time is over.
+  ///
+  /// A client may have sent its next request before it learns of the drain: idle connections stay
+  /// open for ``EdgeLimits/drainGrace`` and answer that one, too.
   func drain(within limit: Duration) async {
     isDraining = true
-    for entry in silent.values { entry.transport.close() }
     for connection in http1.values { connection.drain() }
     for connection in http2.values { connection.drain() }
     for stream in streams.values { stream.stop() }
+    let grace = loop.schedule(after: limits.drainGrace) { [weak self] in
+      self?.assumeIsolated { $0.endIdle() }
+    }
     let timer = loop.schedule(after: limit) { [weak self] in
       self?.assumeIsolated { $0.cutAll() }
     }
-    if !(http1.isEmpty && http2.isEmpty) {
-      await withCheckedContinuation { emptyWaiter = $0 }
+    if !isEmpty {
+      await withCheckedContinuation { if isEmpty { $0.resume() } else { emptyWaiter = $0 } }
     }
+    grace.cancel()
     timer.cancel()
     ticker?.cancel()
     ticker = nil
   }
 
+  private var isEmpty: Bool { http1.isEmpty && http2.isEmpty && silent.isEmpty }
+
+  private func endIdle() {
+    isGraceOver = true
+    for entry in silent.values { entry.transport.close() }
+    for connection in http1.values { connection.endWhenIdle() }
+  }
+
   private func cutAll() {
+    for entry in silent.values { entry.transport.close() }
     for connection in http1.values { connection.cut() }
     for connection in http2.values { connection.cut() }
     emptyWaiter?.resume()
@@ -182,7 +203,7 @@ actor EdgeShard {
   }
 
   private func noteIfEmpty() {
-    guard isDraining, http1.isEmpty, http2.isEmpty else { return }
+    guard isDraining, isEmpty else { return }
     emptyWaiter?.resume()
     emptyWaiter = nil
   }

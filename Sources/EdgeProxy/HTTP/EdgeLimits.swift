@@ -30,6 +30,9 @@ struct EdgeLimits: Sendable {
   var writeStall: Duration = .seconds(30)
   var writeStallBytes = 1024
 
+  /// How long a drain waits for requests on their way: idle connections end only then.
+  var drainGrace: Duration = .milliseconds(500)
+
   /// Connections in all and from one address.
   var connections = 10_000
   var connectionsPerAddress = 64

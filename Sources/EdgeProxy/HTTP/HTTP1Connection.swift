@@ -50,7 +50,10 @@ actor HTTP1Connection {
   private var isParsing = false
   private var isReadPaused = false
   private var isClosing = false
+  /// The next answer says that the connection ends.
   private var isDraining = false
+  /// The connection ends behind an answer that did not say so, too.
+  private var endsWhenIdle = false
   private var isGone = false
   private var task: Task<Void, Never>?
   /// Producers that wait until the client has taken what is queued.
@@ -99,10 +102,18 @@ actor HTTP1Connection {
     assumeIsolated { $0.checkTime(now) }
   }
 
-  /// Ends the connection when its request is answered.
+  /// Ends the connection with its next answer, which says so.
+  ///
+  /// An idle one stays open for the request that may be on its way: to close it now would lose that.
   nonisolated func drain() {
+    assumeIsolated { $0.isDraining = true }
+  }
+
+  /// Ends the connection now, or when its request is answered.
+  nonisolated func endWhenIdle() {
     assumeIsolated { connection in
       connection.isDraining = true
+      connection.endsWhenIdle = true
       if case .none = connection.mode, connection.parser.isIdle { connection.close() }
     }
   }
@@ -159,6 +170,7 @@ actor HTTP1Connection {
     if isAnswerBegun { return transport.close() }
     if !isRequestComplete { return transport.close() }
     isDraining = true
+    endsWhenIdle = true
   }
 
   private func flush(into buffer: inout OutputBuffer) {
@@ -378,7 +390,7 @@ actor HTTP1Connection {
     isAnswerBegun = false
     isAnswerComplete = false
     deadline = .now + (backlog.isEmpty ? limits.idleTime : limits.headTime)
-    if isDraining { return close() }
+    if endsWhenIdle { return close() }
     parseBacklog()
     resumeReading()
   }

@@ -5,6 +5,15 @@ internal import Net
 
 /// One HTTP/2 connection: drives the session and hands its requests to the shard.
 actor HTTP2Connection {
+  /// How far it has come with taking its leave (RFC 9113 §6.8).
+  private enum Departure {
+    case none
+    /// The first GOAWAY is out; the client has read it when it has answered the PING behind it.
+    case announced
+    /// So is the last: requests that came until now are answered.
+    case final
+  }
+
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
@@ -16,7 +25,7 @@ actor HTTP2Connection {
   private var open: [ObjectIdentifier: HTTP2Exchange] = [:]
   /// Handlers that run, also those whose client has reset the stream.
   private var running = 0
-  private var isDraining = false
+  private var departure = Departure.none
   private var isGone = false
   private var isEndReported = false
 
@@ -60,7 +69,7 @@ actor HTTP2Connection {
     assumeIsolated { $0.checkTime(now) }
   }
 
-  /// Tells the client to go elsewhere; open requests are answered (RFC 9113 §6.8).
+  /// Tells the client to go elsewhere; open requests, and those on their way, are answered.
   nonisolated func drain() {
     assumeIsolated { $0.leave() }
   }
@@ -69,9 +78,19 @@ actor HTTP2Connection {
   nonisolated func cut() { transport.close() }
 
   private func leave() {
-    guard !isDraining else { return }
-    isDraining = true
+    guard case .none = departure else { return }
     session.announceShutdown()
+    departure = .announced
+    transport.setNeedsFlush()
+    _ = loop.schedule(after: limits.drainGrace) { [weak self] in
+      self?.assumeIsolated { $0.refuseNewRequests() }
+    }
+  }
+
+  /// The client knows, or has had the time to.
+  private func refuseNewRequests() {
+    guard case .announced = departure, !isGone else { return }
+    departure = .final
     session.goAway()
     transport.setNeedsFlush()
     closeIfDrained()
@@ -84,6 +103,7 @@ actor HTTP2Connection {
       end(because: error)
     }
     advanceAll()
+    if case .announced = departure, session.isShutdownAcknowledged { refuseNewRequests() }
     transport.setNeedsFlush()
   }
 
@@ -249,7 +269,8 @@ actor HTTP2Connection {
   }
 
   private func closeIfDrained() {
-    if isDraining, open.isEmpty, running == 0, !isGone { transport.closeAfterFlush() }
+    guard case .final = departure, open.isEmpty, running == 0, !isGone else { return }
+    transport.closeAfterFlush()
   }
 
   // MARK: Answers

@@ -76,8 +76,9 @@ package final class RPCServer: Sendable {
   /// Accepts nothing new, lets running calls finish for at most `timeout`, then cancels them.
   package func drain(timeout: Duration) async {
     await listener.stop()
-    let open = core.connections.all
-    for connection in open { connection.loop.submit { connection.drain() } }
+    for connection in core.connections.startLeaving() {
+      connection.loop.submit { connection.drain() }
+    }
     let deadline = MonotonicInstant.now + timeout
     await core.connections.waitUntilEmpty(deadline: deadline)
     for connection in core.connections.all { connection.loop.submit { connection.close() } }
@@ -119,6 +120,7 @@ final class ServerCore: Sendable {
 final class ConnectionSet: Sendable {
   private struct State {
     var connections: [ObjectIdentifier: ServerConnection] = [:]
+    var isLeaving = false
     var waiters: [CheckedContinuation<Void, Never>] = []
   }
 
@@ -126,8 +128,23 @@ final class ConnectionSet: Sendable {
 
   var all: [ServerConnection] { state.withLock { Array($0.connections.values) } }
 
-  func add(_ connection: ServerConnection) {
-    state.withLock { $0.connections[ObjectIdentifier(connection)] = connection }
+  /// Takes a connection in.
+  ///
+  /// - Returns: Whether the server is leaving: the connection was still in its handshake when the
+  ///   others were told.
+  func add(_ connection: ServerConnection) -> Bool {
+    state.withLock { state in
+      state.connections[ObjectIdentifier(connection)] = connection
+      return state.isLeaving
+    }
+  }
+
+  /// Those that are to be told that the server leaves; further ones learn it when they open.
+  func startLeaving() -> [ServerConnection] {
+    state.withLock { state in
+      state.isLeaving = true
+      return Array(state.connections.values)
+    }
   }
 
   func remove(_ connection: ServerConnection) {

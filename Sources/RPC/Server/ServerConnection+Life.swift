@@ -6,13 +6,13 @@ internal import HTTP2
 ///     none → announced (first GOAWAY and a PING) → final (last GOAWAY)
 enum Departure: Equatable {
   case none
-  /// The peer knows when it has answered so many of our pings.
-  case announced(pings: Int, reason: StaticString)
+  /// The peer knows when it has answered the PING.
+  case announced(reason: StaticString)
   /// Calls that came until now are finished; with the last of them the connection ends.
   case final
 
-  func isAcknowledged(by pongs: Int) -> Bool {
-    if case .announced(let pings, _) = self { pongs >= pings } else { false }
+  func isAcknowledged(in session: HTTP2Session) -> Bool {
+    if case .announced = self { session.isShutdownAcknowledged } else { false }
   }
 
   static func == (left: Departure, right: Departure) -> Bool {
@@ -102,8 +102,7 @@ extension ServerConnection {
   func drain(reason: StaticString = "shutdown") {
     guard departure == .none, let session else { return }
     session.announceShutdown()
-    session.ping()
-    departure = .announced(pings: session.pingsSent, reason: reason)
+    departure = .announced(reason: reason)
     transport?.setNeedsFlush()
     _ = loop.schedule(after: server.limits.connection.goAwayPatience) { [self] in
       refuseNewCalls()
@@ -112,7 +111,7 @@ extension ServerConnection {
 
   /// The session is finished with its last stream, and the connection with the session.
   func refuseNewCalls() {
-    guard case .announced(_, let reason) = departure else { return }
+    guard case .announced(let reason) = departure else { return }
     departure = .final
     session?.goAway(debug: reason)
     transport?.setNeedsFlush()

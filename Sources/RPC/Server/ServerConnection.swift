@@ -48,7 +48,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
         stream.handler = ServerCall(stream: stream, touched: touched, limits: limits)
       }
       self.session = session
-      server.connections.add(self)
+      if server.connections.add(self) { drain() }
       ticker = server.tickers.ticker(of: loop)
       ticker?.add(self)
       transport.setNeedsFlush()
@@ -68,7 +68,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
     }
     if session.pingsReceived != pingsSeen { judgePings() }
     advanceCalls()
-    if departure.isAcknowledged(by: session.pongs) { refuseNewCalls() }
+    if departure.isAcknowledged(in: session) { refuseNewCalls() }
     transport.setNeedsFlush()
   }
 

@@ -81,7 +81,12 @@ def policy(method: MethodDescriptor) -> Any:
     return options.Extensions[extension]
 
 
-def channel(service: str, caller: str | None, authority: Path | None = None) -> grpc.Channel:
+def channel(
+    service: str,
+    caller: str | None,
+    authority: Path | None = None,
+    arguments: dict[str, int] = {},
+) -> grpc.Channel:
     """A connection to a service with the certificate of a caller; without one for None."""
     certificates = stack.certificates()
     folder = authority or certificates
@@ -92,8 +97,9 @@ def channel(service: str, caller: str | None, authority: Path | None = None) -> 
             "certificate_chain": (folder / f"{caller}.crt").read_bytes(),
         }
     credentials = grpc.ssl_channel_credentials((certificates / "ca.crt").read_bytes(), **pair)
-    options = [("grpc.ssl_target_name_override", service), ("grpc.enable_retries", 0)]
-    return grpc.secure_channel(f"127.0.0.1:{stack.port(service.upper())}", credentials, options)
+    options = {"grpc.ssl_target_name_override": service, "grpc.enable_retries": 0} | arguments
+    address = f"127.0.0.1:{stack.port(service.upper())}"
+    return grpc.secure_channel(address, credentials, list(options.items()))
 
 
 def principal(user_id: str, session_id: str) -> list[tuple[str, str]]:
@@ -125,18 +131,28 @@ class Service:
     """The API of one service, called as one caller."""
 
     def __init__(
-        self, name: str, caller: str, metadata: list[tuple[str, str]] | None = None
+        self,
+        name: str,
+        caller: str,
+        metadata: list[tuple[str, str]] | None = None,
+        arguments: dict[str, int] = {},
     ) -> None:
         self.descriptor = pool().FindServiceByName(name)
-        self.channel = channel(OWNERS[name], caller)
+        self.channel = channel(OWNERS[name], caller, arguments=arguments)
         self.metadata = metadata or []
         self.called: set[str] = set()
 
-    def __call__(self, method: str, **fields) -> Any:
+    def __call__(self, method: str, wait_for_ready: bool = False, **fields) -> Any:
         descriptor = self.descriptor.methods_by_name[method]
         self.called.add(descriptor.full_name)
         request = message_class(descriptor.input_type.full_name)(**fields)
-        return call(self.channel, descriptor, request, metadata=self.metadata)
+        return call(
+            self.channel,
+            descriptor,
+            request,
+            metadata=self.metadata,
+            wait_for_ready=wait_for_ready,
+        )
 
     def close(self) -> None:
         self.channel.close()

@@ -79,6 +79,32 @@ import Testing
     }
   }
 
+  @Test("A connection that opens after the drain has begun is told like the others")
+  func drainsLateConnections() async throws {
+    let release = Signal()
+    try await run(release: release) { fixture, client in
+      let running = try await call(wait, client)
+      _ = try await client.call(WireClient.head(echo), RPCFraming.frame([1]))
+      async let drained: Void = fixture.server.drain(timeout: .seconds(60))
+      await client.waitForGoAways(1)
+      // As one whose handshake took until now: by a listener that the drain does not stop.
+      let core = fixture.server.core
+      let listener = try await Listener.start(
+        on: Endpoint("127.0.0.1:0"),
+        group: fixture.group,
+        distribution: .leastConnections
+      ) { loop, _ in ServerConnection(loop: loop, server: core) }
+      let late = try await WireClient.connect(to: listener.address, on: fixture.group.next())
+      await late.waitForGoAways(2)
+      await late.waitUntilClosed()
+      release.fire()
+      let answer = await client.answer(of: running)
+      #expect(answer.status == .ok)
+      await drained
+      await listener.stop()
+    }
+  }
+
   @Test("A peer that does not answer the drain's ping learns the end all the same")
   func deafDrain() async throws {
     try await run({ $0.connection.goAwayPatience = .milliseconds(5) }) { fixture, client in

@@ -91,7 +91,6 @@ private final class Connection: HTTP2StreamHandler {
   func end() {
     _ = try? session.tick(.now)
     session.announceShutdown()
-    session.ping()
     flush()
     session.goAway()
     flush()
