@@ -360,7 +360,7 @@ package final class HTTP2Session {
     let size = incoming.listBytes + name.count + value.count + 32
     guard size <= limits.maxHeaderListBytes, incoming.count < limits.maxHeaderFields, !isOversized
     else { return didReceiveTooMuch() }
-    incoming.append(name: name, value: value)
+    incoming.appendUncopied(name: name, value: value)
     return true
   }
 

@@ -25,11 +25,22 @@ package struct HeaderBlock: @unchecked Sendable {
   }
 
   /// Adds a field at the end.
-  @inline(__always)
   package mutating func append(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>)
   {
+    if !isKnownUniquelyReferenced(&memory) { makeRoom(for: 0) }
+    appendUncopied(name: name, value: value)
+  }
+
+  /// The same for a block of which there is no copy, as of one that is coming in: a look for copies is
+  /// spared.
+  @inline(__always)
+  mutating func appendUncopied(
+    name: UnsafeBufferPointer<UInt8>,
+    value: UnsafeBufferPointer<UInt8>
+  ) {
+    assert(memory == nil || isKnownUniquelyReferenced(&memory))
     let size = StoredField.headBytes + name.count + value.count
-    if !isKnownUniquelyReferenced(&memory) || freeBytes < size { makeRoom(for: size) }
+    if freeBytes < size { makeRoom(for: size) }
     guard let start = memory?.start else { return }
     StoredField.store(name, value, at: start + usedBytes)
     usedBytes += size

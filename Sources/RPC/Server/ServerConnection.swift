@@ -244,6 +244,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
     )
     call.context = context
     call.requestCompression = request.compression
+    guard !server.interceptors.isEmpty else { return }
     do {
       for interceptor in server.interceptors { try interceptor.callWillStart(context) }
     } catch {
