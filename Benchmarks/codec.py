@@ -19,6 +19,7 @@ from goals import judged, print_goals
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PEER = ROOT / "Benchmarks/SwiftProtobufCodec"
+RELEASE = ROOT / "deploy/scripts/swift_release.sh"
 OPERATIONS = ("decode", "encode", "encode into buffer", "bytes to JSON", "JSON to bytes")
 # The message of the goal, and the release bar and the aim of each operation: costs as a share of the peer's, then allocations.
 SUBJECT = "Job"
@@ -34,9 +35,9 @@ def run(*command, **options) -> str:
 
 
 def build() -> tuple[pathlib.Path, pathlib.Path]:
-    ours = ("swift", "build", "-c", "release", "--package-path", ROOT)
+    ours = (RELEASE, "--package-path", ROOT)
     run(*ours, "--product", "codec-bench")
-    peer = ("swift", "build", "-c", "release", "--package-path", PEER)
+    peer = (RELEASE, "--package-path", PEER)
     generated = PEER / "Sources/swift-protobuf-codec/Generated"
     source = ROOT / "proto/oneshot/sample/v1/bench.proto"
     target = generated / "oneshot/sample/v1/bench.pb.swift"

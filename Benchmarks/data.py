@@ -59,7 +59,7 @@ def main() -> None:
     arguments.add_argument("--calls", type=int, default=20000)
     arguments.add_argument("--json", type=pathlib.Path, default=ROOT / "out/bench-data.json")
     options = arguments.parse_args()
-    release = ("swift", "build", "-c", "release", "--package-path", ROOT)
+    release = (SCRIPTS / "swift_release.sh", "--package-path", ROOT)
     run(*release, "--product", "data-bench")
     ours = pathlib.Path(run(*release, "--show-bin-path")) / "data-bench"
     with tempfile.TemporaryDirectory() as folder:

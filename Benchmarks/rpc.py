@@ -82,10 +82,11 @@ PEERS = {
     "ours": "ours",
     "cpp": "gRPC C++",
     "swift": "grpc-swift-2",
+    "swift-static": "the same, static",
     "python": "grpcio",
     "base": "baseline",
 }
-DEFAULT_PEERS = "c,ours,cpp,swift,python"
+DEFAULT_PEERS = "c,ours,cpp,swift,swift-static,python"
 
 # Goals: name, row, metric, (release bar, aim) of ours divided by each peer's.
 GOALS = [
@@ -206,7 +207,8 @@ class Bench:
             "c": [str(build / "echod")],
             "ours": [str(self.arguments.binaries / "EchoServer")],
             "cpp": [str(build / "grpc-cpp")],
-            "swift": [str(HERE / "GRPCSwift/.build/release/GRPCSwiftEcho")],
+            "swift": [str(build / "grpc-swift/release/GRPCSwiftEcho")],
+            "swift-static": [str(HERE / "GRPCSwift/.build/release/GRPCSwiftEcho")],
             "python": [sys.executable, str(HERE / "GRPCPython/echo.py")],
             "base": [os.environ.get("BASELINE", "")],
         }[peer]

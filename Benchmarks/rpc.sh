@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # `make bench-rpc`: what a call costs a server of ours, beside other gRPC servers, in one run.
 # Installs and builds what the chosen peers need (kept in .build folders), then measures: rpc.py.
-#   rpc.sh [--peers c,ours,cpp,swift,python] [--rounds N] [--rows …] [--security plain,tls] [--quick]
+#   rpc.sh [--peers c,ours,cpp,swift,swift-static,python] [--rounds N] [--rows …] [--security plain,tls] [--quick]
 set -euo pipefail
 export LC_ALL=C.UTF-8
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 HERE=$ROOT/Benchmarks
 BUILD=$HERE/.build
-ALL_PEERS=c,ours,cpp,swift,python
+ALL_PEERS=c,ours,cpp,swift,swift-static,python
 source "$HERE/build.sh"
 
 peers=$ALL_PEERS
