@@ -374,8 +374,7 @@ package final class HTTP2Session {
 
   func didReceiveHeaders(_ id: Int32, end: Bool) {
     openBlock = nil
-    var block = HeaderBlock()
-    swap(&block, &incoming)
+    let block = incoming.take()
     withStream(id) { stream in
       guard let handler = stream.handler else { return }
       if isOversized {

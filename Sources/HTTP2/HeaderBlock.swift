@@ -24,6 +24,13 @@ package struct HeaderBlock: @unchecked Sendable {
     makeRoom(for: bytes + fields * StoredField.headBytes)
   }
 
+  /// Hands out the fields and is empty then.
+  mutating func take() -> HeaderBlock {
+    let taken = self
+    self = HeaderBlock()
+    return taken
+  }
+
   /// Adds a field at the end.
   package mutating func append(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>)
   {

@@ -2,8 +2,8 @@ internal import HTTP2
 
 /// Why a request is answered without running a handler.
 enum CallRefusal: Error {
-  /// Not gRPC at all: answered as HTTP.
-  case http(Int)
+  /// Not gRPC at all: answered as HTTP, by a body only where the method has one.
+  case http(Int, hasBody: Bool = true)
   case status(ServiceError)
 }
 
@@ -17,9 +17,9 @@ struct RequestHead {
   let path: UnsafeBufferPointer<UInt8>
 
   /// Checks method, content type, `te`, encoding and timeout (grpc doc/PROTOCOL-HTTP2.md).
-  init(_ block: HeaderBlock) throws(CallRefusal) {
+  init(_ block: borrowing HeaderBlock) throws(CallRefusal) {
     let fields = RequestFields(block)
-    guard fields.isPost else { throw .http(405) }
+    guard fields.isPost else { throw .http(405, hasBody: !fields.isHead) }
     guard fields.isGRPC else { throw .http(415) }
     guard fields.takesTrailers else {
       throw .status(
@@ -44,6 +44,7 @@ struct RequestHead {
 /// What one pass over a request's head finds; the last of equal names counts.
 private struct RequestFields {
   var isPost = false
+  var isHead = false
   var isGRPC = false
   var takesTrailers = false
   var hasEncoding = false
@@ -51,7 +52,7 @@ private struct RequestFields {
   var timeout: Duration?
   var isTimeoutBad = false
 
-  init(_ block: HeaderBlock) {
+  init(_ block: borrowing HeaderBlock) {
     block.forEach { note($0, $1) }
   }
 
@@ -64,7 +65,9 @@ private struct RequestFields {
     switch name.count {
     case 2 where name.equals("te"): takesTrailers = value.equals("trailers")
     case 5 where name.equals(":path"): path = value
-    case 7 where name.equals(":method"): isPost = value.equals("POST")
+    case 7 where name.equals(":method"):
+      isPost = value.equals("POST")
+      isHead = value.equals("HEAD")
     case 12 where name.equals("content-type"): isGRPC = Self.isGRPC(value)
     case 12 where name.equals("grpc-timeout"):
       timeout = TimeoutHeader.parse(value)

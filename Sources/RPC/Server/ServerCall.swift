@@ -15,6 +15,7 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
   private var deframer: MessageDeframer
 
   var state = State.receiving
+  /// Until it is admitted or refused.
   var head: HeaderBlock?
   var isHeadOversized = false
   /// Its connection holds too many bytes that the peer does not take.
@@ -100,7 +101,7 @@ final class ServerCall: HTTP2StreamHandler, @unchecked Sendable {
 
   func stream(_ stream: HTTP2Stream, didReceiveHeaders block: HeaderBlock) {
     // A second block is the client's trailers, which gRPC does not use.
-    guard head == nil else { return }
+    guard state == .receiving, context == nil, head == nil else { return }
     head = block
     touched.add(self)
   }

@@ -221,7 +221,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
   /// Reads the head: which method, whether the caller may, until when.
   private func admit(_ call: ServerCall) throws(CallRefusal) {
     if call.isHeadOversized { throw .http(431) }
-    guard let head = call.head else { return }
+    guard let head = call.head.take() else { return }
     let request = try RequestHead(head)
     guard let method = withExtendedLifetime(head, { method(at: request.path) }) else {
       throw .status(.runtime(.unimplemented, "unknown method \(head.value(of: ":path") ?? "")"))
@@ -307,7 +307,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
     try checkRunning(call)
     guard let session else { throw ServiceError.runtime(.cancelled, "the client has gone") }
     if compress == true, !call.didSendHeaders { call.context?.compressReply() }
-    startResponse(call, in: session)
+    if !call.didSendHeaders { startResponse(call, call.context, in: session) }
     Compression.seal(&frame, with: compress == false ? nil : call.responseCompression)
     let hasRoom = session.send(call.stream, frame)
     transport?.setNeedsFlush()
@@ -328,10 +328,13 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
 
   // MARK: Answers
 
-  private func startResponse(_ call: ServerCall, in session: HTTP2Session) {
-    guard !call.didSendHeaders else { return }
+  private func startResponse(
+    _ call: ServerCall,
+    _ context: ServerContext?,
+    in session: HTTP2Session
+  ) {
     call.didSendHeaders = true
-    guard let head = call.context?.replyHead else {
+    guard let head = context?.replyHead else {
       return session.submitResponse(call.stream, ResponseHead.plain)
     }
     call.responseCompression = head.compression
@@ -343,13 +346,14 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
   func complete(_ call: ServerCall, _ reply: inout [UInt8]?) {
     handlerEnded(call)
     guard call.state == .running, let session, call.closeCode == nil else { return end(call, nil) }
-    startResponse(call, in: session)
+    let context = call.context
+    if !call.didSendHeaders { startResponse(call, context, in: session) }
     // Taken, not copied: the frame is sealed where it is.
     if var frame = reply.take() {
       Compression.seal(&frame, with: call.responseCompression)
       session.send(call.stream, frame)
     }
-    if let extra = call.context?.replyTrailers {
+    if let extra = context?.replyTrailers {
       session.finish(call.stream, trailers: ResponseHead.trailers(adding: extra))
     } else {
       session.finish(call.stream, trailers: ResponseHead.ok)
@@ -397,10 +401,9 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
   private func refuse(_ call: ServerCall, _ refusal: CallRefusal) {
     switch refusal {
     case .status(let error): fail(call, error)
-    case .http(let status):
-      // The answer to HEAD has no body (RFC 9110 §9.3.2).
-      let isHead = call.head?.withValue(of: ":method") { $0.elementsEqual("HEAD".utf8) } ?? false
-      let body = isHead ? nil : ResponseHead.httpBody(status)
+    case .http(let status, let hasBody):
+      // The answer to HEAD has none (RFC 9110 §9.3.2).
+      let body = hasBody ? ResponseHead.httpBody(status) : nil
       session?.submitResponse(call.stream, ResponseHead.http(status), endStream: body == nil)
       if let body {
         session?.send(call.stream, body)
@@ -444,7 +447,7 @@ final class ServerConnection: TransportDelegate, TurnFlushable, @unchecked Senda
     guard call.state != .finished else { return }
     call.state = .finished
     call.deadlineTimer?.cancel()
-    call.messages = MessageQueue()
+    if !call.messages.isEmpty { call.messages = MessageQueue() }
     call.wakeAll()
     if !server.interceptors.isEmpty, let context = call.context {
       let duration = call.started.duration(to: .now)
