@@ -29,6 +29,13 @@ SECRET_KEY = "testing"
 REGION = "us-east-1"
 BUCKET = "oneshot-test"
 
+# Half a second for a connection and ten for an answer, then 503, are right for a cluster with other
+# nodes to ask. Here is one node, on a machine that may stand still for a while.
+PATIENCE = """
+conn_timeout = 300
+node_timeout = 300
+"""
+
 BACKEND = """
 [DEFAULT]
 bind_ip = 127.0.0.1
@@ -45,7 +52,7 @@ pipeline = {kind}-server
 
 [app:{kind}-server]
 use = egg:swift#{kind}
-"""
+""" + PATIENCE
 
 PROXY = """
 [DEFAULT]
@@ -63,7 +70,8 @@ pipeline = catch_errors cache s3api tempauth proxy-server
 use = egg:swift#proxy
 allow_account_management = true
 account_autocreate = true
-
+error_suppression_limit = 1000000
+""" + PATIENCE + """
 [filter:catch_errors]
 use = egg:swift#catch_errors
 
@@ -92,12 +100,15 @@ sys.exit(run_wsgi(sys.argv[1] + "/" + sys.argv[2] + ".conf", sys.argv[2]))
 """
 
 
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+def reserve_port():
+    """A socket whose port nobody is given while it is open, but the server that names it.
+
+    Two sockets may have one port as long as both say SO_REUSEADDR and only one listens.
+    """
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    one.bind(("127.0.0.1", 0))
+    return one
 
 
 def write(path, text):
@@ -135,28 +146,29 @@ def start(folder, kind):
         start_new_session=True)
 
 
-def make_bucket(endpoint):
-    """Makes the bucket by a request signed the old way, which is short."""
-    address = endpoint.removeprefix("http://")
+def request(endpoint, method, path):
+    """Sends a request signed the old way, which is short; an empty text when it succeeded."""
     date = email.utils.formatdate(usegmt=True)
-    text = f"PUT\n\n\n{date}\n/{BUCKET}"
-    code = hmac.digest(SECRET_KEY.encode(), text.encode(), "sha1")
+    code = hmac.digest(SECRET_KEY.encode(), f"{method}\n\n\n{date}\n{path}".encode(), "sha1")
     authorization = f"AWS {ACCESS_KEY}:{base64.b64encode(code).decode()}"
+    try:
+        connection = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=10)
+        connection.request(method, path, headers={"Date": date, "Authorization": authorization})
+        response = connection.getresponse()
+        return "" if response.status in (200, 204) else f"{response.status} {response.read()}"
+    except (OSError, http.client.HTTPException) as error:
+        return str(error)
+
+
+def make_bucket(endpoint):
+    """Makes the bucket, and an object in it: a bucket alone needs no object server."""
+    place = f"/{BUCKET}/probe"
     deadline = time.monotonic() + 30
-    while True:
-        try:
-            connection = http.client.HTTPConnection(address, timeout=10)
-            connection.request(
-                "PUT", f"/{BUCKET}", headers={"Date": date, "Authorization": authorization})
-            response = connection.getresponse()
-            if response.status == 200:
-                return
-            problem = f"{response.status} {response.read().decode()}"
-        except OSError as error:
-            problem = str(error)
-        if time.monotonic() > deadline:
-            raise SystemExit(f"no bucket: {problem}")
-        time.sleep(0.2)
+    for method, path in (("PUT", f"/{BUCKET}"), ("PUT", place), ("DELETE", place)):
+        while problem := request(endpoint, method, path):
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{method} {path}: {problem}")
+            time.sleep(0.2)
 
 
 def main():
@@ -164,7 +176,8 @@ def main():
     processes = []
     try:
         names = ("account", "container", "object", "proxy")
-        ports = dict(zip(names, free_ports(4)))
+        sockets = {name: reserve_port() for name in names}
+        ports = {name: one.getsockname()[1] for name, one in sockets.items()}
         configure(folder, ports)
         processes = [start(folder, name + "-server") for name in names]
         endpoint = f"http://127.0.0.1:{ports['proxy']}"

@@ -70,8 +70,10 @@ private final class Mute: TransportDelegate {
   @Test("A stream that gets no answer ends at its deadline, whatever its caller waits for")
   func streams() async throws {
     try await ClientFixture.run { fixture in
-      let peer = try await fixture.peer { _ in .silence }
+      let peer = try await fixture.peer { $0.number == 1 ? .reply([7]) : .silence }
       let channel = try fixture.channel(to: peer)
+      // The connection stands from here on: to make it is not what the deadline is for.
+      _ = try await channel.call(method)
       let bidi = RPCFixture.method("Talk", .bidirectional)
       let reading = try await channel.openStream(bidi, options: short)
       await expectDeadline { for try await _ in reading {} }
@@ -87,10 +89,17 @@ private final class Mute: TransportDelegate {
   func blockedWriter() async throws {
     try await ClientFixture.run { fixture in
       let upload = RPCFixture.method("Upload", .clientStreaming)
+      let vanished = Signal()
       // It gives no windows back once it has vanished.
-      let peer = try await fixture.peer { _ in .vanish }
+      let peer = try await fixture.peer { _ in
+        vanished.fire()
+        return .vanish
+      }
       let channel = try fixture.channel(to: peer)
-      await expectDeadline { _ = try await channel.call(method, [], short) }
+      let unanswered = Task { try await channel.call(method, [], .timeout(.seconds(60))) }
+      await vanished.wait()
+      unanswered.cancel()
+      await #expect(throws: ServiceError.self) { try await unanswered.value }
       let stream = try await channel.openStream(upload, options: .timeout(.milliseconds(200)))
       let chunk = framed([UInt8](repeating: 0, count: 60_000))
       await expectDeadline { while true { try await stream.send(chunk) } }
