@@ -201,8 +201,6 @@ class Stopped(unittest.TestCase):
             self.away(needed)
             self.well(self.others(client, "auth"))
             self.assertTrue(order.send())
-            self.found_dead(needed["me"])
-            self.well(self.others(client, "auth"))
         self.back(needed["me"])
         self.back(needed["login"])
         self.settle([order])
