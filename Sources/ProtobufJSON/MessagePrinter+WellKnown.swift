@@ -85,7 +85,8 @@ extension MessagePrinter {
     if type.isEmpty, content.isEmpty { return }
     let url = String(decoding: type, as: UTF8.self)
     let name = url.split(separator: "/").last.map(String.init) ?? ""
-    guard let contentPlan = schema.plan(named: name) else {
+    // any.proto: a type URL has at least one slash; we read none without.
+    guard url.contains("/"), let contentPlan = schema.plan(named: name) else {
       throw TranscodingError(.unprintable, "There is no such type: \(url).")
     }
     writer.key("@type")

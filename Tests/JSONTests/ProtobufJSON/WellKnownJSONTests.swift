@@ -188,4 +188,14 @@ struct WellKnownJSONTests {
       try TranscodingFixture().bytes("google.protobuf.Any", json)
     }
   }
+
+  // Found by FuzzJSON: it was printed, and its text refused.
+  @Test("Any whose type has no slash is not printed, as it is not read")
+  func anyWithoutSlash() throws {
+    let type = "oneshot.sample.v1.Optionals"
+    let good = GoogleProtobuf.AnyMessage.with { $0.typeUrl = "/" + type }
+    #expect(try TranscodingFixture().print(good) == #"{"@type":"/oneshot.sample.v1.Optionals"}"#)
+    let bad = GoogleProtobuf.AnyMessage.with { $0.typeUrl = type }
+    #expect(throws: TranscodingError.self) { try TranscodingFixture().print(bad) }
+  }
 }
