@@ -186,6 +186,14 @@ class Stopped(unittest.TestCase):
             "face_restore", order.params, key, timeout=HANGS_SECONDS
         )
 
+    def orders(self, first: Order, second: Order, keyless: Order) -> dict[str, Callable[[], requests.Response]]:
+        """Two creations with keys and one without"""
+        return {
+            "create": self.order(first),
+            "create, too": self.order(second),
+            "create without key": self.order(keyless, with_key=False),
+        }
+
     def was_interrupted(self, job_id: str) -> bool:
         """Whether JobSvc has lost the gateway while it followed the job."""
         log = Path(stack.info()["LOGS"]) / "jobs.log"
@@ -213,14 +221,7 @@ class Stopped(unittest.TestCase):
         self.assertTrue(running.send())
         running.until_state("running")
         with stack.paused("jobs"):
-            self.away(
-                needed
-                | {
-                    "create": self.order(first),
-                    "create, too": self.order(second),
-                    "create without key": self.order(keyless, with_key=False),
-                }
-            )
+            self.away(needed | self.orders(first, second, keyless))
             self.well(self.others(client, "jobs"))
             self.found_dead(needed["list"])
             # Now there is no connection on which a request could lie until later.
@@ -236,14 +237,7 @@ class Stopped(unittest.TestCase):
         self.assertTrue(running.send())
         running.until_state("running")
         with stack.paused("billing"):
-            self.away(
-                needed
-                | {
-                    "create": self.order(first),
-                    "create, too": self.order(second),
-                    "create without key": self.order(keyless, with_key=False),
-                }
-            )
+            self.away(needed | self.orders(first, second, keyless))
             others = self.others(client, "billing")
             self.well(others)
             self.assertIsNone(others["me"]().json()["credits"])

@@ -6,8 +6,7 @@ internal import EventLoop
 /// that has ended waits for the next one. A task that was cancelled stays so, and is let go.
 ///
 /// Loop only.
-// @unchecked: confined to its loop.
-final class HandlerTasks: @unchecked Sendable {
+final class HandlerTasks {
   private let loop: EventLoop
   private var idle = IdleList<HandlerTask>()
   private var isOpen = true

@@ -5,19 +5,7 @@ import Foundation
 final class KeptSocket: Sendable {
   private let descriptor: Int32
 
-  init(_ port: UInt16) throws {
-    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    let connected = withUnsafePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    guard connected == 0 else { throw RawSocket.Failure(call: "connect") }
-  }
+  init(_ port: UInt16) throws { descriptor = try RawSocket.connected(to: port) }
 
   deinit { close(descriptor) }
 
